@@ -1,0 +1,204 @@
+"""The reference engine: the meaning of a policy as a program, naive and bottom-up.
+
+The facts that a policy derives are the least set that contains the usable stored facts and is closed
+under its rules, stratum by stratum. This module computes that set by applying every rule to everything
+until nothing new appears, then looks the question up. It takes no short cut: other engines are
+compared with it. Its only index finds the facts with a given value at a given position.
+
+Values: a rule about every value of a type (`Rule.open`) is applied to the values that occur in facts,
+policy and question; `polar.safety` explains why that is enough.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from operator import ge, gt, le, lt
+from typing import Any
+
+from authz_service.engine.program import Budget, Question
+from authz_service.facts.fact import Fact
+from authz_service.facts.snapshot import FactSnapshot
+from authz_service.facts.value import Value
+from authz_service.polar.goals import (
+    Atom,
+    Comparison,
+    Conjunction,
+    Disjunction,
+    Goal,
+    Membership,
+    Negation,
+    Rule,
+    Term,
+    TypeTest,
+    Variable,
+)
+from authz_service.polar.policy import Policy
+
+Binding = dict[Variable, Value]
+
+_ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+class ReferenceProgram:
+    """A policy, evaluated from scratch for every question."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._constants = frozenset().union(*(_constants(rule) for rule in policy.rules))
+
+    def permits(self, question: Question, facts: FactSnapshot, budget: Budget) -> bool:
+        """See `Program.permits`. Costs the whole policy over all facts, whatever is asked."""
+        usable = [fact for fact in facts if self._policy.shapes.accept(fact)]
+        asked = question.as_fact()
+        values = self._constants.union(asked.args, *(fact.args for fact in usable))
+        model = Model(usable, values, budget)
+        for stratum in self._policy.strata:
+            model.close_under(stratum)
+        return asked in model
+
+
+class Model:
+    """A growing set of facts over a fixed set of values."""
+
+    def __init__(self, facts: Iterable[Fact], values: Iterable[Value], budget: Budget) -> None:
+        self._budget = budget
+        self._facts: set[Fact] = set()
+        self._index: defaultdict[tuple[object, ...], list[Fact]] = defaultdict(list)
+        self._values: defaultdict[str, list[Value]] = defaultdict(list)
+        for value in values:
+            self._values[value.type].append(value)
+        for fact in facts:
+            self.add(fact)
+
+    def __contains__(self, fact: Fact) -> bool:
+        return fact in self._facts
+
+    def add(self, fact: Fact) -> None:
+        if fact not in self._facts:
+            self._facts.add(fact)
+            key = (fact.predicate, len(fact.args))
+            self._index[key].append(fact)
+            for position, value in enumerate(fact.args):
+                self._index[*key, position, value].append(fact)
+
+    def close_under(self, rules: Iterable[Rule]) -> None:
+        """Add everything that follows from `rules`, until nothing new does."""
+        size = -1
+        while size != len(self._facts):
+            size = len(self._facts)
+            for rule in rules:
+                for fact in list(self._consequences(rule)):
+                    self.add(fact)
+
+    def _consequences(self, rule: Rule) -> Iterator[Fact]:
+        for start in self._every_value(rule):
+            for binding in self._solutions(rule.body, start):
+                args = tuple(_value(term, binding) for term in rule.head.args)
+                yield Fact(rule.head.predicate, args)
+
+    def _every_value(self, rule: Rule) -> Iterator[Binding]:
+        """Yield each way to give the rule's open variables values of their types."""
+        names = tuple(rule.open)
+        choices = ([v for t in rule.types[name] for v in self._values[t]] for name in names)
+        for values in product(*choices):
+            self._budget.spend()
+            yield dict(zip(names, values, strict=True))
+
+    def _solutions(self, goal: Goal, binding: Binding) -> Iterator[Binding]:
+        """Yield each extension of `binding` under which `goal` holds."""
+        match goal:
+            case Atom():
+                yield from self._matching(goal, binding)
+            case Conjunction(goals):
+                yield from self._all_of(goals, binding)
+            case Disjunction(goals):
+                for inner in goals:
+                    yield from self._solutions(inner, binding)
+            case Negation(inner):
+                if next(self._solutions(inner, binding), None) is None:
+                    yield binding
+            case TypeTest(variable, types):
+                if binding[variable].type in types:
+                    yield binding
+            case Membership(term, values):
+                for value in values:
+                    yield from _unified(term, value, binding)
+            case Comparison():
+                yield from _compared(goal, binding)
+
+    def _all_of(self, goals: tuple[Goal, ...], binding: Binding) -> Iterator[Binding]:
+        if not goals:
+            yield binding
+            return
+        for extended in self._solutions(goals[0], binding):
+            yield from self._all_of(goals[1:], extended)
+
+    def _matching(self, atom: Atom, binding: Binding) -> Iterator[Binding]:
+        for fact in self._candidates(atom, binding):
+            self._budget.spend()
+            extended: Binding | None = binding
+            for term, value in zip(atom.args, fact.args, strict=True):
+                extended = next(_unified(term, value, extended), None)
+                if extended is None:
+                    break
+            else:
+                yield extended
+
+    def _candidates(self, atom: Atom, binding: Binding) -> list[Fact]:
+        """Return the facts of the atom's predicate, those with one of its known values if it has any."""
+        key = (atom.predicate, len(atom.args))
+        known = [
+            (*key, position, binding[term] if isinstance(term, Variable) else term)
+            for position, term in enumerate(atom.args)
+            if not isinstance(term, Variable) or term in binding
+        ]
+        return min((self._index.get(k, []) for k in known or [key]), key=len)
+
+
+def _unified(term: Term, value: Value, binding: Binding) -> Iterator[Binding]:
+    """Yield the binding under which `term` is `value`, if there is one."""
+    if not isinstance(term, Variable):
+        if term == value:
+            yield binding
+    elif term not in binding:
+        yield {**binding, term: value}
+    elif binding[term] == value:
+        yield binding
+
+
+def _compared(comparison: Comparison, binding: Binding) -> Iterator[Binding]:
+    left, right = comparison.left, comparison.right
+    if comparison.operator == "=":
+        if isinstance(left, Variable) and left not in binding:
+            left, right = right, left
+        yield from _unified(right, _value(left, binding), binding)
+        return
+    first, second = _value(left, binding), _value(right, binding)
+    if comparison.operator == "!=":
+        holds = first != second
+    else:
+        holds = _ORDERINGS[comparison.operator](int(first.id), int(second.id))
+    if holds:
+        yield binding
+
+
+def _value(term: Term, binding: Binding) -> Value:
+    return binding[term] if isinstance(term, Variable) else term
+
+
+def _constants(node: Rule | Goal) -> set[Value]:
+    match node:
+        case Rule(head, body):
+            return _constants(head) | _constants(body)
+        case Atom(_, args):
+            return {arg for arg in args if isinstance(arg, Value)}
+        case Comparison(_, left, right):
+            return {term for term in (left, right) if isinstance(term, Value)}
+        case Membership(_, values):
+            return set(values)
+        case Negation(inner):
+            return _constants(inner)
+        case Conjunction(goals) | Disjunction(goals):
+            return set().union(*map(_constants, goals))
+        case _:
+            return set()

@@ -1,0 +1,135 @@
+"""Everything this service raises on purpose.
+
+AuthzError
+  InvalidRequest             the request itself is wrong; `field` names the place
+    MissingField             a required field is empty
+    MalformedValue           an id, name or number that can never be valid
+    UnknownField             a field that this server does not know, perhaps from a newer client
+    RequestTooLarge          more bytes, items or facts than allowed
+    UnknownType              a type that the active policy does not declare or that cannot act
+    UnknownAction            an action that the active policy does not know for the type
+    UnusableFact             a fact that no rule of the active policy can use
+    InvalidPageToken         a page token that this server did not give out for this pattern
+  PolicyInvalid              the policy text is wrong (raised by `polar`, with all diagnostics)
+  EngineUnsupported          the chosen engine cannot express the policy
+  StoreNotFound              no such store
+  PolicyNotFound             no such policy version
+  NoPolicy                   the store has no policy yet
+  EvaluationLimitReached     the question needed more work than allowed
+  DeadlinePassed             the caller no longer waits for the answer
+  StoreUnavailable           the database cannot be used now
+
+A decision is never made from one of these: each reaches the caller as a status of its own.
+`reason` is the stable machine-readable name; `server.status` gives every class its gRPC code.
+"""
+
+from typing import ClassVar
+
+
+class AuthzError(Exception):
+    """The root; `message` is for a person, starts in lower case and says what to do."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidRequest(AuthzError):
+    """The request itself is wrong and must not be repeated unchanged."""
+
+    def inside(self, prefix: str) -> "InvalidRequest":
+        """Return the same error with `field` placed inside the field `prefix`."""
+        return type(self)(self.message, field=f"{prefix}.{self.field}" if self.field else prefix)
+
+
+class MissingField(InvalidRequest):
+    """A required field is empty."""
+
+    reason = "MISSING_FIELD"
+
+
+class MalformedValue(InvalidRequest):
+    """An id, a name or a number that can never be valid."""
+
+    reason = "MALFORMED_VALUE"
+
+
+class UnknownField(InvalidRequest):
+    """The request carries a field that this server does not know."""
+
+    reason = "UNKNOWN_FIELD"
+
+
+class RequestTooLarge(InvalidRequest):
+    """The request holds more bytes, items or facts than allowed."""
+
+    reason = "REQUEST_TOO_LARGE"
+
+
+class UnknownType(InvalidRequest):
+    """A type that the active policy does not declare, or that cannot act."""
+
+    reason = "UNKNOWN_TYPE"
+
+
+class UnknownAction(InvalidRequest):
+    """An action that the active policy does not know for the resource's type."""
+
+    reason = "UNKNOWN_ACTION"
+
+
+class UnusableFact(InvalidRequest):
+    """A fact that no rule of the active policy can use."""
+
+    reason = "UNUSABLE_FACT"
+
+
+class InvalidPageToken(InvalidRequest):
+    """A page token that this server did not give out for this pattern."""
+
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class EngineUnsupported(AuthzError):
+    """The chosen engine cannot express the policy."""
+
+    reason = "ENGINE_UNSUPPORTED"
+
+
+class StoreNotFound(AuthzError):
+    """No store has this name."""
+
+    reason = "STORE_NOT_FOUND"
+
+
+class PolicyNotFound(AuthzError):
+    """The store has no such policy version."""
+
+    reason = "POLICY_NOT_FOUND"
+
+
+class NoPolicy(AuthzError):
+    """The store has no policy yet, so there is nothing to decide by."""
+
+    reason = "NO_POLICY"
+
+
+class EvaluationLimitReached(AuthzError):
+    """The question needed more work than allowed; it says nothing about the answer."""
+
+    reason = "EVALUATION_LIMIT_REACHED"
+
+
+class DeadlinePassed(AuthzError):
+    """The caller no longer waits for the answer, so nothing was evaluated."""
+
+    reason = "DEADLINE_PASSED"
+
+
+class StoreUnavailable(AuthzError):
+    """The database cannot be used now; what was asked has not been acknowledged."""
+
+    reason = "STORE_UNAVAILABLE"

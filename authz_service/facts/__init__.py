@@ -1,0 +1,1 @@
+"""The vocabulary of data: values, facts, changes, revisions and snapshots. Pure; knows no rules."""

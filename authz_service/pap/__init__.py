@@ -1,0 +1,1 @@
+"""The policy administration point: the write path, for facts and policies."""

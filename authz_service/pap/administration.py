@@ -1,0 +1,115 @@
+"""PolicyAdministrationPoint: facts and policies on their way into the store.
+
+Rule 1: one write at a time. What a write is checked against (the active policy) cannot change before
+    it is committed.
+Rule 2: a write that has begun is carried through to the replica, though its caller may have gone.
+Rule 3: the caller hears of success only when the write is durable and every later question sees it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from authz_service.engine.engines import LoadedPolicy, Loader
+from authz_service.errors import InvalidRequest, NoPolicy
+from authz_service.facts.change import Operation, Write, WriteOutcome
+from authz_service.facts.policy_text import PolicyFile, PolicyVersion
+from authz_service.facts.revision import Revision
+from authz_service.replica.replica import Replica
+from authz_service.store.fact_store import FactStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FactsWritten:
+    """What became of the writes, the revision that holds them, and the policy they were checked by."""
+
+    outcomes: tuple[WriteOutcome, ...]
+    revision: Revision
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPublished:
+    """The version that is now active, and the revision that holds it."""
+
+    version: PolicyVersion
+    revision: Revision
+
+
+class PolicyAdministrationPoint:
+    """Checks and commits writes, and brings them into the replica."""
+
+    def __init__(
+        self, store: FactStore, replica: Replica[LoadedPolicy], load_policy: Loader
+    ) -> None:
+        self._store = store
+        self._replica = replica
+        self._load_policy = load_policy
+        self._turn = asyncio.Lock()
+        self._running: set[asyncio.Task[object]] = set()
+
+    async def write_facts(self, store: str, writes: Sequence[Write]) -> FactsWritten:
+        """Apply `writes` in order, all or none.
+
+        Raises StoreNotFound, NoPolicy, UnusableFact or UnknownType for the first fact that the active
+        policy cannot use (deleting such a fact is fine), and StoreUnavailable.
+        """
+        return await self._in_turn(lambda: self._write_facts(store, writes))
+
+    async def publish(self, store: str, files: Sequence[PolicyFile]) -> PolicyPublished:
+        """Check `files` and make them the active policy.
+
+        Raises PolicyInvalid, EngineUnsupported, StoreNotFound and StoreUnavailable; the policy before
+        then stays active.
+        """
+        return await self._in_turn(lambda: self._publish(store, files))
+
+    async def policy(self, store: str, version: int | None) -> PolicyVersion:
+        """Return a policy version, the active one for None. Raises PolicyNotFound, NoPolicy."""
+        return await self._in_turn(lambda: self._store.policy(store, version))
+
+    async def close(self) -> None:
+        """Wait for the writes that have begun."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        async def turn() -> T:
+            async with self._turn:
+                return await asyncio.to_thread(work)
+
+        task = asyncio.create_task(turn())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    def _write_facts(self, store: str, writes: Sequence[Write]) -> FactsWritten:
+        # A commit whose outcome was unknown shows here; this write must be checked after it.
+        self._replica.catch_up()
+        active = self._replica.state(store).policy
+        if active is None:
+            message = f"the store `{store}` has no policy yet, so facts cannot be checked; publish one"
+            raise NoPolicy(message)
+        for index, write in enumerate(writes):
+            try:
+                self._check(write, active.program)
+            except InvalidRequest as error:
+                raise error.inside(f"writes[{index}].{write.operation.value}") from None
+        revision, outcomes = self._store.write(store, writes)
+        self._replica.catch_up()
+        return FactsWritten(outcomes, revision, active.version.version)
+
+    def _check(self, write: Write, loaded: LoadedPolicy) -> None:
+        if write.operation is Operation.INSERT:
+            loaded.policy.check_fact(write.fact)
+
+    def _publish(self, store: str, files: Sequence[PolicyFile]) -> PolicyPublished:
+        self._load_policy(files)
+        self._replica.catch_up()
+        revision, version = self._store.publish(store, tuple(files), datetime.now(UTC))
+        self._replica.catch_up()
+        return PolicyPublished(version, revision)

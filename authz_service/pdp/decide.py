@@ -1,0 +1,102 @@
+"""PolicyDecisionPoint: which snapshot may answer a question, when, and what the answer is.
+
+Rule 1: a question, or all questions of a batch, see one `Moment`: one snapshot and one time stamp.
+Rule 2: every decision comes from a program that returned true or false. An error stays an error.
+Rule 3: evaluation runs outside of the event loop, because these engines can take long.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+
+from authz_service.engine.engines import LoadedPolicy
+from authz_service.engine.program import Budget, Question
+from authz_service.errors import InvalidRequest, NoPolicy
+from authz_service.facts.fact import Fact
+from authz_service.replica.replica import ActivePolicy, Replica, StoreState
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a question is decided against: one state of one store, and the time of evaluation."""
+
+    state: StoreState[LoadedPolicy]
+    policy: ActivePolicy[LoadedPolicy]
+    evaluated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to a question; `decision_id` is unique among all decisions ever taken."""
+
+    permitted: bool
+    decision_id: str
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class PolicyDecisionPoint:
+    """Decides questions from memory. `evaluation_steps` bounds the work for one question."""
+
+    def __init__(
+        self,
+        replica: Replica[LoadedPolicy],
+        *,
+        evaluation_steps: int,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._replica = replica
+        self._evaluation_steps = evaluation_steps
+        self._clock = clock
+        self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="evaluate")
+        # A nonce for each start of the process and a counter are as unique as a UUID and much cheaper.
+        self._nonce = secrets.token_hex(8)
+        self._counter = count(1)
+
+    def moment(self, store: str) -> Moment:
+        """Return the newest applied state of `store` with the time of now.
+
+        Raises StoreNotFound, and NoPolicy if nothing was published yet.
+        """
+        state = self._replica.state(store)
+        if state.policy is None:
+            message = f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
+            raise NoPolicy(message)
+        return Moment(state, state.policy, self._clock())
+
+    async def decide(
+        self, moment: Moment, question: Question, context_facts: Sequence[Fact]
+    ) -> Decision:
+        """Decide `question` at `moment`, as if `context_facts` were stored as well.
+
+        Raises UnknownType, UnknownAction or UnusableFact if the question cannot be meant so, and
+        EvaluationLimitReached.
+        """
+        loop = asyncio.get_running_loop()
+        permitted = await loop.run_in_executor(
+            self._workers, self._permits, moment, question, context_facts
+        )
+        return Decision(permitted, f"{self._nonce}-{next(self._counter)}")
+
+    def _permits(self, moment: Moment, question: Question, context_facts: Sequence[Fact]) -> bool:
+        policy, program = moment.policy.program
+        policy.check_question(*question)
+        facts = moment.state.facts
+        if context_facts:
+            for index, fact in enumerate(context_facts):
+                try:
+                    policy.check_fact(fact)
+                except InvalidRequest as error:
+                    raise error.inside(f"context_facts[{index}]") from None
+            facts = facts.with_facts(context_facts)
+        return program.permits(question, facts, Budget(self._evaluation_steps))
+
+    def close(self) -> None:
+        """Let evaluations that run come to their end, and start no new ones."""
+        self._workers.shutdown(cancel_futures=True)

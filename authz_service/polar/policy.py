@@ -1,0 +1,57 @@
+"""Policy: a checked policy, ready for an engine, and what it knows about questions and facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authz_service.errors import UnknownAction, UnknownType
+from authz_service.facts.fact import Fact
+from authz_service.facts.value import Value
+from authz_service.polar.diagnostic import did_you_mean
+from authz_service.polar.goals import Rule
+from authz_service.polar.shapes import Shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of a policy in strata, lowest first, and the vocabulary that they speak.
+
+    `types` are the declared types, `actors` those that may act, and `actions` the actions of each
+    type (None for any).
+    """
+
+    strata: tuple[tuple[Rule, ...], ...]
+    types: frozenset[str]
+    actors: frozenset[str]
+    actions: Mapping[str, frozenset[str] | None]
+    shapes: Shapes
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for stratum in self.strata for rule in stratum)
+
+    def check_question(self, actor: Value, action: str, resource: Value) -> None:
+        """Raise UnknownType or UnknownAction, naming the cure, if no decision can be meant.
+
+        An id that nobody has heard of is fine; a misspelled type or action is not.
+        """
+        self._check_type(actor, "actor")
+        if actor.type not in self.actors:
+            known = did_you_mean(actor.type, self.actors) or "no type is permitted anything"
+            message = f"the policy permits nothing to the type `{actor.type}`; {known}"
+            raise UnknownType(message, field="actor.type")
+        self._check_type(resource, "resource")
+        actions = self.actions[resource.type]
+        if actions is not None and action not in actions:
+            known = did_you_mean(action, actions) or "it has no actions"
+            message = f'the policy knows no action "{action}" for `{resource.type}`; {known}'
+            raise UnknownAction(message, field="action")
+
+    def check_fact(self, fact: Fact) -> None:
+        """Raise UnusableFact or UnknownType, naming the cure, if no rule can use `fact`."""
+        self.shapes.check(fact)
+
+    def _check_type(self, entity: Value, role: str) -> None:
+        if entity.type not in self.types:
+            known = did_you_mean(entity.type, self.types) or "it declares none"
+            message = f"the policy has no type `{entity.type}`; {known}"
+            raise UnknownType(message, field=f"{role}.type")

@@ -1,0 +1,141 @@
+"""Plain rules to unordered goals: every `_` becomes a variable of its own, every type is looked up.
+
+What comes out still has its conjunctions in source order and no inferred types; `infer` and
+`safety` complete it.
+"""
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from authz_service.facts.fact import MAX_ARGS
+from authz_service.facts.value import PRIMITIVE_TYPES, Value
+from authz_service.polar import syntax
+from authz_service.polar.declarations import ABSTRACT_TYPES, Declarations
+from authz_service.polar.diagnostic import Diagnostic
+from authz_service.polar.goals import (
+    Atom,
+    Comparison,
+    Conjunction,
+    Disjunction,
+    Goal,
+    Membership,
+    Negation,
+    Term,
+    TypeTest,
+    Variable,
+)
+from authz_service.polar.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRule:
+    """A rule whose names are known to exist. `places` says where each variable first stands."""
+
+    head: Atom
+    body: Goal
+    span: Span
+    places: dict[Variable, Span]
+    is_default: bool = False
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What is known while one rule is resolved."""
+
+    declarations: Declarations
+    findings: list[Diagnostic]
+    places: dict[Variable, Span] = field(default_factory=dict)
+    anonymous: int = 0
+
+
+def resolve(
+    rule: syntax.Rule, declarations: Declarations, findings: list[Diagnostic]
+) -> ResolvedRule:
+    """Return the rule over goals; add unknown types and impossible literals to `findings`."""
+    scope = _Scope(declarations, findings)
+    _check_arity(rule.predicate, len(rule.params), rule.span, findings)
+    terms: list[Term] = []
+    goals: list[Goal] = []
+    for param in rule.params:
+        term = _term(param.term, scope)
+        terms.append(term)
+        if param.type is not None and isinstance(term, Variable):
+            goals.append(_type_test(term, param.type, param.term.span, scope))
+    if rule.body is not None:
+        goals.append(_goal(rule.body, scope))
+    head = Atom(rule.predicate, tuple(terms), rule.span)
+    return ResolvedRule(head, Conjunction(tuple(goals), rule.span), rule.span, scope.places)
+
+
+def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
+    span = condition.span
+    match condition:
+        case syntax.Call(predicate, args):
+            _check_arity(predicate, len(args), span, scope.findings)
+            return Atom(predicate, tuple(_term(arg, scope) for arg in args), span)
+        case syntax.Compare(operator, left, right):
+            return Comparison(operator, _term(left, scope), _term(right, scope), span)
+        case syntax.Member(term, literals):
+            values = tuple(_literal(literal, scope) for literal in literals)
+            return Membership(_term(term, scope), values, span)
+        case syntax.Matches(variable, type_name):
+            term = _variable(variable, scope)
+            return _type_test(term, type_name, span, scope)
+        case syntax.Not(inner):
+            return Negation(_goal(inner, scope), span)
+        case syntax.And(conditions):
+            return Conjunction(tuple(_goal(inner, scope) for inner in conditions), span)
+        case syntax.Or(conditions):
+            return Disjunction(tuple(_goal(inner, scope) for inner in conditions), span)
+        case syntax.On():
+            message = "shorthand outside of a block"
+            raise AssertionError(message)
+        case _:
+            assert_never(condition)
+
+
+def _check_arity(predicate: str, count: int, span: Span, findings: list[Diagnostic]) -> None:
+    if not 1 <= count <= MAX_ARGS:
+        findings.append(
+            Diagnostic("P220", f"`{predicate}` has {count} arguments", span, f"use 1 to {MAX_ARGS}")
+        )
+
+
+def _term(term: syntax.Term, scope: _Scope) -> Term:
+    return (
+        _literal(term, scope) if isinstance(term, syntax.Literal) else _variable(term, scope)
+    )
+
+
+def _variable(variable: syntax.Variable, scope: _Scope) -> Variable:
+    name = variable.name
+    if name == "_":
+        scope.anonymous += 1
+        name = f"_{scope.anonymous}"
+        while Variable(name) in scope.places:
+            name = f"_{name}"
+    found = Variable(name)
+    scope.places.setdefault(found, variable.span)
+    return found
+
+
+def _literal(literal: syntax.Literal, scope: _Scope) -> Value:
+    value = literal.value
+    if value.type in ABSTRACT_TYPES:
+        scope.findings.append(
+            Diagnostic(
+                "P222", f"`{value.type}` is abstract", literal.span, "name the entity's own type"
+            )
+        )
+    elif value.type not in PRIMITIVE_TYPES and value.type not in scope.declarations.types:
+        name = syntax.TypeName(value.type, literal.span)
+        scope.findings.append(scope.declarations.unknown_type(name))
+    return value
+
+
+def _type_test(variable: Variable, name: syntax.TypeName, span: Span, scope: _Scope) -> TypeTest:
+    types = scope.declarations.concrete(name.text)
+    if types is None:
+        scope.findings.append(scope.declarations.unknown_type(name))
+        types = frozenset()
+    return TypeTest(variable, types, span)

@@ -1,0 +1,103 @@
+import datetime
+
+from authz.v1 import fact_pb2 as _fact_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Decision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_UNSPECIFIED: _ClassVar[Decision]
+    DECISION_PERMIT: _ClassVar[Decision]
+    DECISION_DENY: _ClassVar[Decision]
+DECISION_UNSPECIFIED: Decision
+DECISION_PERMIT: Decision
+DECISION_DENY: Decision
+
+class AuthorizeRequest(_message.Message):
+    __slots__ = ("store", "actor", "action", "resource", "context_facts")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    actor: _fact_pb2.Entity
+    action: str
+    resource: _fact_pb2.Entity
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ...) -> None: ...
+
+class AuthorizeResponse(_message.Message):
+    __slots__ = ("decision", "consistency_token", "policy_version", "evaluated_at", "decision_id")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    consistency_token: str
+    policy_version: int
+    evaluated_at: _timestamp_pb2.Timestamp
+    decision_id: str
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision_id: _Optional[str] = ...) -> None: ...
+
+class BatchAuthorizeRequest(_message.Message):
+    __slots__ = ("store", "questions")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    questions: _containers.RepeatedCompositeFieldContainer[Question]
+    def __init__(self, store: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[Question, _Mapping]]] = ...) -> None: ...
+
+class Question(_message.Message):
+    __slots__ = ("actor", "action", "resource", "context_facts")
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    actor: _fact_pb2.Entity
+    action: str
+    resource: _fact_pb2.Entity
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    def __init__(self, actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ...) -> None: ...
+
+class BatchAuthorizeResponse(_message.Message):
+    __slots__ = ("results", "consistency_token", "policy_version", "evaluated_at")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[QuestionResult]
+    consistency_token: str
+    policy_version: int
+    evaluated_at: _timestamp_pb2.Timestamp
+    def __init__(self, results: _Optional[_Iterable[_Union[QuestionResult, _Mapping]]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class QuestionResult(_message.Message):
+    __slots__ = ("decision", "error", "decision_id")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    error: QuestionError
+    decision_id: str
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., error: _Optional[_Union[QuestionError, _Mapping]] = ..., decision_id: _Optional[str] = ...) -> None: ...
+
+class QuestionError(_message.Message):
+    __slots__ = ("code", "reason", "message", "field")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    reason: str
+    message: str
+    field: str
+    def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
