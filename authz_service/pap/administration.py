@@ -96,7 +96,7 @@ class PolicyAdministrationPoint:
             raise NoPolicy(message)
         for index, write in enumerate(writes):
             try:
-                self._check(write, active.program)
+                self._check(write, active.loaded)
             except InvalidRequest as error:
                 raise error.inside(f"writes[{index}].{write.operation.value}") from None
         revision, outcomes = self._store.write(store, writes)

@@ -85,7 +85,7 @@ class PolicyDecisionPoint:
         return Decision(permitted, f"{self._nonce}-{next(self._counter)}")
 
     def _permits(self, moment: Moment, question: Question, context_facts: Sequence[Fact]) -> bool:
-        policy, program = moment.policy.program
+        policy, program = moment.policy.loaded
         policy.check_question(*question)
         facts = moment.state.facts
         if context_facts:

@@ -1,0 +1,86 @@
+"""Questions and what becomes of them.
+
+Rule: nothing here is true unless the service has permitted. A decision is as true as it permits,
+and an answer without a decision refuses to be read as one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from authz._entity import Entity, to_entity
+from authz._fact import Fact, to_facts
+from authz.errors import AuthzError
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Question:
+    """May `actor` perform `action` on `resource`, if `context_facts` hold too?"""
+
+    actor: Entity
+    action: str
+    resource: Entity
+    context_facts: tuple[Fact, ...]
+
+    def __init__(
+        self,
+        actor: Entity | str,
+        action: str,
+        resource: Entity | str,
+        context_facts: Iterable[Fact | str] = (),
+    ) -> None:
+        object.__setattr__(self, "actor", to_entity(actor))
+        object.__setattr__(self, "action", action)
+        object.__setattr__(self, "resource", to_entity(resource))
+        object.__setattr__(self, "context_facts", to_facts(context_facts))
+
+
+def to_question(question: Question | tuple[Entity | str, str, Entity | str]) -> Question:
+    return question if isinstance(question, Question) else Question(*question)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the service decided, and what it was based on. It is true exactly if it permits.
+
+    `id` finds the decision in the logs of the service. `consistency_token` names the state of
+    policy and facts that was evaluated, `evaluated_at` (UTC) the time that stood still meanwhile.
+    """
+
+    permitted: bool
+    id: str
+    policy_version: int
+    evaluated_at: datetime
+    consistency_token: str
+
+    def __bool__(self) -> bool:
+        return self.permitted
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one question of a batch: a decision or an error.
+
+    If it is an error then `decision`, `permitted` and the answer's truth raise it, so that a
+    failure can be taken neither for a permit nor for a deny.
+    """
+
+    _outcome: Decision | AuthzError
+
+    @property
+    def error(self) -> AuthzError | None:
+        """Why there is no decision; None if there is one."""
+        return self._outcome if isinstance(self._outcome, AuthzError) else None
+
+    @property
+    def decision(self) -> Decision:
+        if isinstance(self._outcome, AuthzError):
+            raise self._outcome
+        return self._outcome
+
+    @property
+    def permitted(self) -> bool:
+        return self.decision.permitted
+
+    def __bool__(self) -> bool:
+        return self.permitted

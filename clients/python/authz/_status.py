@@ -1,0 +1,104 @@
+"""Statuses of the service, as the errors of `authz.errors`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from authz.errors import (
+    POLICY_INVALID,
+    AuthzError,
+    DeadlineExceeded,
+    Diagnostic,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    NotReady,
+    PolicyRejected,
+    ServiceError,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from authz.v1.authorization_service_pb2 import QuestionError
+from authz.v1.policy_service_pb2 import PolicyDiagnostics
+
+DETAILS_KEY: Final = "grpc-status-details-bin"
+
+ERRORS: Final[dict[grpc.StatusCode, type[AuthzError]]] = {
+    # OK is not a failure: whoever reports it as one contradicts itself.
+    grpc.StatusCode.OK: UnexpectedAnswer,
+    **{
+        error.STATUS: error
+        for error in (
+            InvalidRequest,
+            NotFound,
+            NotReady,
+            LimitReached,
+            DeadlineExceeded,
+            Unavailable,
+        )
+    },
+}
+
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+@dataclass(slots=True)
+class _Details:
+    """What the details of a status say; empty where they say nothing."""
+
+    reason: str = ""
+    field: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    omitted: int = 0
+
+
+def error_of_status(
+    code: grpc.StatusCode, message: str, *, reason: str = "", field: str = ""
+) -> AuthzError:
+    error = ERRORS.get(code, ServiceError)
+    if error is InvalidRequest and reason == POLICY_INVALID:
+        error = PolicyRejected
+    return error(message, code=code, reason=reason, field=field)
+
+
+def error_of_question(error: QuestionError) -> AuthzError:
+    """Return what the same question asked alone would have raised."""
+    code = _CODES.get(error.code, grpc.StatusCode.UNKNOWN)
+    return error_of_status(code, error.message, reason=error.reason, field=error.field)
+
+
+def error_of_call(failure: grpc.RpcError, target: str, timeout: float) -> AuthzError:
+    """Return the error that a failed call stands for. One that gRPC itself raised names the target."""
+    details = _read_details(failure)
+    message = failure.details() or "the service gave no reason"
+    if not details.reason:
+        message = _with_target(failure.code(), message, target, timeout)
+    error = error_of_status(failure.code(), message, reason=details.reason, field=details.field)
+    if isinstance(error, PolicyRejected):
+        error.diagnostics = details.diagnostics
+        error.omitted = details.omitted
+    return error
+
+
+def _with_target(code: grpc.StatusCode, message: str, target: str, timeout: float) -> str:
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"the service at {target} did not answer in {timeout:g} s: {message}"
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return f"the service at {target} is unavailable: {message}"
+    return message
+
+
+def _read_details(failure: grpc.RpcError) -> _Details:
+    details = _Details()
+    try:
+        for packed in _status(failure.trailing_metadata() or ()).details:
+            _read_detail(packed, details)
+    except DecodeError:
+        # A proxy may cut or rewrite trailers. The status itself is sound and is what matters.
+        return _Details()
+    return details
