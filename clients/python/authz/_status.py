@@ -1,10 +1,11 @@
 """Statuses of the service, as the errors of `authz.errors`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import grpc
+from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
@@ -24,7 +25,7 @@ from authz.errors import (
     UnexpectedAnswer,
 )
 from authz.v1.authorization_service_pb2 import QuestionError
-from authz.v1.policy_service_pb2 import PolicyDiagnostics
+from authz.v1.policy_service_pb2 import PolicyDiagnostic, PolicyDiagnostics
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
@@ -96,9 +97,37 @@ def _with_target(code: grpc.StatusCode, message: str, target: str, timeout: floa
 def _read_details(failure: grpc.RpcError) -> _Details:
     details = _Details()
     try:
-        for packed in _status(failure.trailing_metadata() or ()).details:
-            _read_detail(packed, details)
+        for detail in _packed_details(failure):
+            _read_detail(detail, details)
     except DecodeError:
-        # A proxy may cut or rewrite trailers. The status itself is sound and is what matters.
+        # A proxy may cut or rewrite trailers. The status itself is sound, and is what matters.
         return _Details()
     return details
+
+
+def _packed_details(failure: grpc.RpcError) -> Iterator[PackedMessage]:
+    for key, value in failure.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            yield from Status.FromString(value).details
+
+
+def _read_detail(detail: PackedMessage, details: _Details) -> None:
+    info, bad_request, findings = ErrorInfo(), BadRequest(), PolicyDiagnostics()
+    if detail.Unpack(info):
+        details.reason = info.reason
+    elif detail.Unpack(bad_request) and bad_request.field_violations:
+        details.field = bad_request.field_violations[0].field
+    elif detail.Unpack(findings):
+        details.diagnostics = tuple(map(_diagnostic, findings.diagnostics))
+        details.omitted = findings.omitted
+
+
+def _diagnostic(finding: PolicyDiagnostic) -> Diagnostic:
+    return Diagnostic(
+        code=finding.code,
+        file=finding.file,
+        line=finding.line,
+        column=finding.column,
+        message=finding.message,
+        excerpt=finding.excerpt,
+    )

@@ -1,0 +1,1 @@
+"""The gRPC server: the only package that knows protobuf and gRPC."""

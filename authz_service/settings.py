@@ -1,0 +1,76 @@
+"""Settings: everything that can be configured; the only reader of the environment.
+
+Each setting is read from the environment (`AUTHZ_` and its name), else from the file `authz.toml` in the
+working directory, else it has the default below.
+"""
+
+import re
+from enum import Enum
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from authz_service.engine.engines import Engine
+
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
+
+
+class LogLevel(Enum):
+    """Which log lines are written: `info` has one for each write and each failure."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """The configuration of `authz serve`. Immutable; unknown names in the file are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AUTHZ_", toml_file="authz.toml", frozen=True, extra="forbid"
+    )
+
+    database_url: str = Field("sqlite:///authz.db", description="where facts and policies are kept")
+    listen: str = Field("127.0.0.1:50051", description="address and port of the gRPC server")
+    metrics_listen: str = Field(
+        "127.0.0.1:9464", description="address and port of the Prometheus metrics"
+    )
+    engine: Engine = Field(Engine.REFERENCE, description="which engine decides")
+    log_level: LogLevel = Field(LogLevel.INFO, description="which log lines are written")
+    max_request_bytes: int = Field(
+        4 * 2**20, ge=1024, le=64 * 2**20, description="larger requests are refused"
+    )
+    max_batch_questions: int = Field(
+        1000, ge=1, le=100_000, description="questions in one BatchAuthorize"
+    )
+    evaluation_steps: int = Field(
+        2_000_000, ge=1, description="work that one question may cost before it is an error"
+    )
+    shutdown_seconds: float = Field(
+        10.0, ge=0, le=600, description="time for running requests to end after SIGTERM"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def redacted(self) -> dict[str, Any]:
+        """Return all settings as plain values, without passwords."""
+        values = self.model_dump(mode="json")
+        values["database_url"] = _PASSWORD.sub(r"\1***\2", self.database_url)
+        return values
