@@ -1,0 +1,116 @@
+"""The boundary around every RPC: what is refused before it is looked at, and what becomes of errors.
+
+This is the one place that catches everything: an AuthzError becomes its status, anything else INTERNAL
+with its cause in the log. Nothing here can turn an error into an answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from grpc import aio
+from grpc_status import rpc_status
+
+from authz_service.errors import AuthzError, DeadlinePassed, RequestTooLarge, UnknownField
+from authz_service.server.status import internal_status, status_of
+from authz_service.telemetry import Telemetry
+
+Rpc = aio.ServicerContext[Message, Message]
+_Behaviour = Callable[[Message, Rpc], Awaitable[Message]]
+
+_OWN_SERVICES = "/authz.v1."
+_READS = ("Authorize", "BatchAuthorize", "ReadFacts", "GetPolicy")
+
+_log = structlog.get_logger("authz.rpc")
+
+
+class Boundary(aio.ServerInterceptor):
+    """Wraps the RPCs of our own services; health and reflection pass through."""
+
+    def __init__(self, telemetry: Telemetry, *, max_request_bytes: int) -> None:
+        self._telemetry = telemetry
+        self._max_request_bytes = max_request_bytes
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or not method.startswith(_OWN_SERVICES):
+            return handler
+        wrapped = grpc.unary_unary_rpc_method_handler(
+            self._around(method, cast("_Behaviour", handler.unary_unary)),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        self._wrapped[method] = wrapped
+        return wrapped
+
+    def _around(self, method: str, behaviour: _Behaviour) -> Any:  # noqa: ANN401 - grpc's type
+        async def call(request: Message, rpc: Rpc) -> Message:
+            start = time.perf_counter_ns()
+            code, reason = "OK", ""
+            try:
+                self._admit(request, rpc)
+                return await behaviour(request, rpc)
+            except AuthzError as error:
+                status = status_of(error)
+                code, reason = grpc_name(status.code), error.reason
+                await rpc.abort_with_status(rpc_status.to_status(status))
+            except asyncio.CancelledError:
+                code = "CANCELLED"
+                raise
+            except Exception:  # the last resort: a defect must neither look like an answer nor end the server
+                code, reason = "INTERNAL", "INTERNAL"
+                _log.exception("defect", method=method)
+                await rpc.abort_with_status(rpc_status.to_status(internal_status()))
+            finally:
+                elapsed = time.perf_counter_ns() - start
+                self._telemetry.rpc_finished(method, code, elapsed)
+                _log_rpc(method, code, reason, elapsed)
+
+        return call
+
+    def _admit(self, request: Message, rpc: Rpc) -> None:
+        remaining = rpc.time_remaining()
+        if remaining is not None and remaining <= 0:
+            message = "the deadline had passed before the request was looked at"
+            raise DeadlinePassed(message)
+        size = request.ByteSize()
+        if size > self._max_request_bytes:
+            message = (
+                f"the request has {size} bytes; at most {self._max_request_bytes} are allowed, "
+                "send several requests"
+            )
+            raise RequestTooLarge(message)
+        request.DiscardUnknownFields()  # type: ignore[attr-defined]
+        if request.ByteSize() != size:
+            message = (
+                "the request has fields that this server does not know; "
+                "the client may be newer than the server"
+            )
+            raise UnknownField(message)
+
+
+def grpc_name(number: int) -> str:
+    """Return the name of a status code: `INVALID_ARGUMENT` for 3."""
+    return next(code.name for code in grpc.StatusCode if code.value[0] == number)
+
+
+def _log_rpc(method: str, code: str, reason: str, nanoseconds: int) -> None:
+    """Write at most one line for a request: answered reads at `debug`, all else at `info`."""
+    is_quiet = code == "OK" and method.rpartition("/")[2] in _READS
+    write = _log.debug if is_quiet else _log.info
+    write("rpc", method=method, code=code, reason=reason, ms=round(nanoseconds / 1e6, 3))
