@@ -1,0 +1,177 @@
+"""The server from start to stop: build, load, serve, drain.
+
+Readiness is the gRPC health of each service. PolicyService serves from the start; the others, and the
+server as a whole (the empty name), as soon as some store has a policy to decide by.
+"""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+
+import structlog
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from authz.v1 import authorization_service_pb2, fact_service_pb2, policy_service_pb2
+from authz.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
+from authz.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
+from authz.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from authz_service.engine.engines import LoadedPolicy, loader
+from authz_service.http.metrics import MetricsServer, ServerCollector
+from authz_service.pap.administration import PolicyAdministrationPoint
+from authz_service.pdp.decide import PolicyDecisionPoint
+from authz_service.replica.replica import Replica
+from authz_service.server.authorization_service import AuthorizationService
+from authz_service.server.boundary import Boundary
+from authz_service.server.fact_service import FactService
+from authz_service.server.policy_service import PolicyService
+from authz_service.settings import Settings
+from authz_service.store.fact_store import FactStore
+from authz_service.telemetry import Telemetry
+
+AUTHORIZATION = authorization_service_pb2.DESCRIPTOR.services_by_name["AuthorizationService"].full_name
+FACTS = fact_service_pb2.DESCRIPTOR.services_by_name["FactService"].full_name
+POLICIES = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
+SERVICES = (AUTHORIZATION, FACTS, POLICIES)
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+_log = structlog.get_logger("authz.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a running server listens; useful when port 0 asked for any free one."""
+
+    grpc: int
+    metrics: int
+
+
+class ListenFailed(Exception):  # noqa: N818 - told to the operator, never to a caller
+    """The address cannot be listened on."""
+
+
+class Server:
+    """One serving process: `start` once, then `stop` once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._telemetry = Telemetry()
+        self._health = health.aio.HealthServicer()
+        load_policy = loader(settings.engine)
+        self._store = FactStore.open(settings.database_url)
+        self._replica: Replica[LoadedPolicy] = Replica(self._store, load_policy)
+        self._pdp = PolicyDecisionPoint(
+            self._replica, evaluation_steps=settings.evaluation_steps
+        )
+        self._pap = PolicyAdministrationPoint(self._store, self._replica, load_policy)
+        self._server: aio.Server | None = None
+        self._metrics: MetricsServer | None = None
+
+    async def start(self) -> Ports:
+        """Load the store and begin to serve.
+
+        Raises StoreUnavailable, ListenFailed, and PolicyInvalid or EngineUnsupported if a stored policy
+        cannot be executed: a server that cannot decide does not start.
+        """
+        await asyncio.to_thread(self._replica.load)
+        # Made here and not earlier: the server belongs to the running event loop.
+        server = aio.server(
+            interceptors=[
+                Boundary(self._telemetry, max_request_bytes=self._settings.max_request_bytes)
+            ],
+            options=[
+                # Beyond this the transport answers by itself, without a reason of ours.
+                ("grpc.max_receive_message_length", 2 * self._settings.max_request_bytes),
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        self._add_services(server)
+        grpc_port = _listen(server, self._settings.listen)
+        self._metrics = self._serve_metrics()
+        await self._refresh_health()
+        await server.start()
+        self._server = server
+        ports = Ports(grpc_port, self._metrics.port)
+        _log.info("serving", grpc_port=ports.grpc, metrics_port=ports.metrics)
+        return ports
+
+    async def stop(self) -> None:
+        """Refuse new requests, let running ones end within `shutdown_seconds`, close the store."""
+        _log.info("stopping")
+        await self._health.enter_graceful_shutdown()
+        if self._server is not None:
+            await self._server.stop(self._settings.shutdown_seconds)
+        await self._pap.close()
+        self._pdp.close()
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.close)
+        await asyncio.to_thread(self._store.close)
+        _log.info("stopped")
+
+    def _add_services(self, server: aio.Server) -> None:
+        add_AuthorizationServiceServicer_to_server(
+            AuthorizationService(
+                self._pdp,
+                self._telemetry,
+                incarnation=self._replica.incarnation,
+                max_batch_questions=self._settings.max_batch_questions,
+            ),
+            server,
+        )
+        add_FactServiceServicer_to_server(FactService(self._pap, self._replica), server)
+        add_PolicyServiceServicer_to_server(
+            PolicyService(self._pap, self._replica, self._refresh_health), server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+
+    def _serve_metrics(self) -> MetricsServer:
+        host, port = split_address(self._settings.metrics_listen)
+        collector = ServerCollector(self._telemetry, self._replica)
+        try:
+            return MetricsServer(host, port, collector)
+        except OSError as error:
+            raise _listen_failed(self._settings.metrics_listen, "metrics_listen") from error
+
+    async def _refresh_health(self) -> None:
+        is_ready = any(state.policy is not None for state in self._replica.states())
+        status = _SERVING if is_ready else _NOT_SERVING
+        await self._health.set(POLICIES, _SERVING)
+        for name in (AUTHORIZATION, FACTS, ""):
+            await self._health.set(name, status)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises what `Server.start` raises."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    server = Server(settings)
+    await server.start()
+    await stopped.wait()
+    await server.stop()
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of `127.0.0.1:50051` or `[::1]:50051`."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _listen(server: aio.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise _listen_failed(address, "listen") from error
+
+
+def _listen_failed(address: str, setting: str) -> ListenFailed:
+    return ListenFailed(
+        f"cannot listen on {address}; is another server running there? "
+        f"AUTHZ_{setting.upper()} sets another address"
+    )
