@@ -1,0 +1,43 @@
+"""The command `authz` and its subcommands."""
+
+from typing import Annotated
+
+import typer
+
+from authz_service import __version__
+from authz_service.cli import check, facts, output, policy, serve
+
+app = typer.Typer(
+    help="Authorization as a service: Polar policies over facts, PERMIT or DENY over gRPC.",
+    epilog="Exit codes: 0 done or PERMIT, 1 DENY, 2 wrong usage or refused request, "
+    "3 the policy does not compile, 4 the service could not answer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(serve.config)
+app.command()(check.check)
+app.add_typer(policy.app, name="policy")
+app.add_typer(facts.app, name="facts")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if wanted:
+        output.stdout.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Nothing of its own; the options here are eager."""
+    del version
+
+
+def main() -> None:
+    app()

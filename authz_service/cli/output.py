@@ -1,0 +1,70 @@
+"""What commands print, and what becomes of their errors: results on stdout, all else on stderr."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+import authz
+
+EXIT_DENY = 1
+EXIT_USAGE = 2
+EXIT_POLICY = 3
+EXIT_UNANSWERED = 4
+
+stdout = Console(soft_wrap=True)
+stderr = Console(stderr=True, soft_wrap=True)
+
+Target = Annotated[
+    str,
+    typer.Option(envvar="AUTHZ_TARGET", help="Where the service listens, as HOST:PORT."),
+]
+Store = Annotated[str, typer.Option(envvar="AUTHZ_STORE", help="The store to use.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+DEFAULT_STORE = "default"
+DEFAULT_TIMEOUT = 5.0
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Print `message` to stderr and leave with exit code `code`."""
+    stderr.print("[bold red]error:[/] ", end="")
+    stderr.print(message, markup=False, highlight=False)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def asking(target: str, store: str, timeout: float) -> Iterator[authz.Client]:
+    """Yield a client; its errors end the command with a message and an exit code that is no answer."""
+    try:
+        with authz.Client(target, store=store, timeout=timeout) as client:
+            yield client
+    except authz.PolicyRejected as error:
+        for finding in error.diagnostics:
+            excerpt = "\n".join(f"    {line}" for line in finding.excerpt.splitlines())
+            place = f"{finding.file}:{finding.line}:{finding.column}"
+            stderr.print(
+                f"{place}: {finding.code} {finding.message}\n{excerpt}", markup=False, highlight=False
+            )
+        more = f", {error.omitted} of them not shown" if error.omitted else ""
+        count = len(error.diagnostics) + error.omitted
+        fail(f"the policy has {count} error{'s' if count > 1 else ''}{more}", EXIT_POLICY)
+    except (authz.InvalidRequest, authz.NotFound) as error:
+        fail(_sentence(error), EXIT_USAGE)
+    except authz.AuthzError as error:
+        fail(_sentence(error), EXIT_UNANSWERED)
+
+
+def _sentence(error: authz.AuthzError) -> str:
+    reason = f" ({error.reason})" if error.reason else ""
+    return f"{error.message}{reason}"
