@@ -1,0 +1,60 @@
+# `make` lists the targets. Everything runs in .venv, which the first target that needs it creates.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTO_BIN := .venv-proto/bin
+POLICY ?= policies/security_company
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check fmt golden proto proto-check proto-release bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | column -t -s '|'
+
+install: $(VENV)/installed ## install the service, its client and the development tools into .venv
+
+$(VENV)/installed: pyproject.toml clients/python/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e clients/python -e '.[dev]'
+	touch $@
+
+run: install ## start the service, load POLICY, ask its cases and keep serving; ONCE=1 stops after them
+	$(BIN)/python policies/run.py $(POLICY) $(if $(ONCE),--once)
+
+test: check ## everything that must hold: check, then all tests
+	$(BIN)/python -m pytest -q
+
+check: install ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/authz
+	$(BIN)/lint-imports
+
+fmt: install ## format and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(PROTO_BIN)/installed: proto/requirements.txt
+	$(PYTHON) -m venv .venv-proto
+	$(PROTO_BIN)/pip install --quiet --disable-pip-version-check -r proto/requirements.txt
+	touch $@
+
+proto: $(PROTO_BIN)/installed ## regenerate the stubs from proto/
+	proto/generate.sh $(CURDIR)/$(PROTO_BIN)/python
+
+proto-check: proto ## lint the contract, refuse breaking changes, fail if the stubs differ
+	$(PROTO_BIN)/buf lint proto
+	$(PROTO_BIN)/buf breaking proto --against proto/released.json
+	git diff --exit-code --stat -- clients/python/authz/v1
+	@test -z "$$(git ls-files --others --exclude-standard clients/python/authz/v1)"
+
+proto-release: $(PROTO_BIN)/installed ## make today's contract the one that later changes must not break
+	$(PROTO_BIN)/buf build proto -o proto/released.json
+
+bench: install ## CPU of the server for each Authorize, beside an empty echo
+	$(BIN)/python benchmarks/authorize.py
+
+clean: ## remove environments, caches and the demo's database
+	rm -rf $(VENV) .venv-proto .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
