@@ -1,0 +1,114 @@
+"""Start the service on one of these policies, load its facts, ask its cases, and keep serving.
+
+Usage: python policies/run.py policies/security_company [--once]
+
+The database is kept in `.demo/`, so a second run finds the policy and the facts of the first one. With
+`--once` the service stops after the table; the exit code is 1 if any answer differs from what is expected.
+"""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import authz
+
+TARGET = "127.0.0.1:50051"
+START_SECONDS = 20.0
+
+console = Console()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question, the expected answer and the reason for it."""
+
+    expected: str
+    actor: str
+    action: str
+    resource: str
+    why: str
+
+
+def read_cases(text: str) -> list[Case]:
+    """Return the cases of a `cases.txt`: a line each, `EXPECTED ACTOR ACTION RESOURCE # why`."""
+    cases = []
+    for line in text.splitlines():
+        words, _, why = line.partition("#")
+        if words.strip():
+            expected, actor, action, resource = words.split()
+            cases.append(Case(expected, actor, action, resource, why.strip()))
+    return cases
+
+
+def main(
+    policy: Annotated[Path, typer.Argument(help="A folder with policy.polar, facts.txt, cases.txt.")],
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Stop the service after the table.")] = False,
+) -> None:
+    """Start the service on POLICY, ask its cases, print them, and keep serving."""
+    folder = Path(".demo")
+    folder.mkdir(exist_ok=True)
+    database = f"sqlite:///{folder / policy.name}.db"
+    command = [sys.executable, "-m", "authz_service", "serve", "--listen", TARGET]
+    with subprocess.Popen([*command, "--database-url", database]) as service:
+        try:
+            differing = _ask(policy, service)
+            if not once:
+                console.print(f"\nServing on {TARGET}. Ask something yourself in another terminal:")
+                console.print("  .venv/bin/authz check Employee:alice disarm SecuritySystem:s1")
+                console.print("Ctrl-C stops the service.")
+                service.wait()
+        except KeyboardInterrupt:
+            differing = 0
+        finally:
+            service.terminate()
+    raise typer.Exit(1 if differing else 0)
+
+
+def _ask(policy: Path, service: "subprocess.Popen[bytes]") -> int:
+    """Load the policy and the facts, ask and print the cases; return how many answers differ."""
+    with authz.Client(TARGET, timeout=START_SECONDS) as client:
+        _publish(client, policy, service)
+        facts = list(authz.parse_facts((policy / "facts.txt").read_text(encoding="utf-8")))
+        client.write_facts(insert=facts)
+        cases = read_cases((policy / "cases.txt").read_text(encoding="utf-8"))
+        table = Table("actor", "action", "resource", "answer", "expected", "why")
+        differing = 0
+        for case in cases:
+            decision = client.authorize(case.actor, case.action, case.resource)
+            answer = "PERMIT" if decision.permitted else "DENY"
+            differing += answer != case.expected
+            colour = "green" if decision.permitted else "red"
+            expected = case.expected if answer == case.expected else f"[bold]{case.expected} ![/]"
+            shown = f"[{colour}]{answer}[/]"
+            table.add_row(case.actor, case.action, case.resource, shown, expected, case.why)
+    console.print(table)
+    console.print(f"{len(cases)} questions, {differing} answers other than expected")
+    return differing
+
+
+def _publish(client: authz.Client, policy: Path, service: "subprocess.Popen[bytes]") -> None:
+    """Publish the policy as soon as the service listens."""
+    text = (policy / "policy.polar").read_text(encoding="utf-8")
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            client.publish_policy({"policy.polar": text})
+        except authz.Unavailable:
+            if service.poll() is not None or time.monotonic() > end:
+                console.print("[red]the service did not start; its message stands above[/]")
+                raise typer.Exit(1) from None
+            time.sleep(0.1)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    typer.run(main)
