@@ -1,1 +1,1 @@
-"""The facts and active policies of the database, in memory, at a known revision."""
+"""The facts and active policies of the store in memory, at a known revision."""

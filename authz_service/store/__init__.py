@@ -1,1 +1,4 @@
-"""Durable facts and policies: the truth, and the only package that speaks SQL."""
+"""The durable truth: facts, policies and the log of changes, in SQL. The only package that knows SQL.
+
+It stores policies without understanding them, and knows nothing of questions or of the network.
+"""

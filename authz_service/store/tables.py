@@ -1,139 +1,55 @@
-"""The tables, and how facts, policy files and times are written in them.
+"""The tables. Text is compared byte by byte (SQLite's BINARY collation, the default)."""
 
-One counter row (`head`) orders every commit to the database; `facts` and `policies` are the present
-state, `changes` is the log that led to it, and a commit writes both. Text is compared byte for byte,
-which is SQLite's own way (BINARY). Columns speak the domain's types: a row read here needs no
-further decoding.
-"""
+from sqlalchemy import Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
-import json
-from datetime import UTC, datetime
-from typing import Final
-
-from sqlalchemy import Column, Dialect, Enum, Integer, MetaData, String, Table, Text
-from sqlalchemy.types import TypeDecorator
-
-from authz_service.facts.policy_text import PolicyFile
-from authz_service.facts.value import Value
-
-SCHEMA_VERSION: Final = 1
-"""Counts changes of this module that older or newer programs cannot read."""
-
-INSERT: Final = "insert"
-DELETE: Final = "delete"
-POLICY: Final = "policy"
-
-
-class _Arguments(TypeDecorator[tuple[Value, ...]]):
-    """The arguments of a fact as canonical JSON, `[["User","alice"],["String","owner"]]`.
-
-    Equal arguments have one text and different ones different texts, so the text can be a key.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[Value, ...] | None, dialect: Dialect) -> str | None:
-        del dialect
-        return None if value is None else _canonical_json(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Value, ...] | None:
-        del dialect
-        return None if value is None else tuple([Value(*pair) for pair in json.loads(value)])
-
-
-class _Files(TypeDecorator[tuple[PolicyFile, ...]]):
-    """The files of a policy as JSON, `[["main.polar","actor User {}"]]`."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[PolicyFile, ...] | None, dialect: Dialect) -> str:
-        del dialect
-        return _canonical_json(value or ())
-
-    def process_result_value(
-        self, value: str | None, dialect: Dialect
-    ) -> tuple[PolicyFile, ...] | None:
-        del dialect
-        return None if value is None else tuple(PolicyFile(*pair) for pair in json.loads(value))
-
-
-class _Instant(TypeDecorator[datetime]):
-    """A point in time as ISO 8601 in UTC. A time without an offset is refused, never guessed."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        del dialect
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a stored time needs an offset from UTC")
-        return value.astimezone(UTC).isoformat()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else datetime.fromisoformat(value)
-
-
-def _canonical_json(pairs: tuple[tuple[str, str], ...]) -> str:
-    return json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
-
+SCHEMA_VERSION = 1
 
 metadata = MetaData()
 
-# One row. A new incarnation tells the tokens of this history from those of any other database.
-database = Table(
-    "database",
+# One row. `incarnation` tells this database from every other one, also from an older copy of itself
+# that was given a life of its own; `revision` is the one dense counter of commits.
+head = Table(
+    "head",
     metadata,
+    Column("id", Integer, primary_key=True),
     Column("schema_version", Integer, nullable=False),
-    Column("incarnation", String, nullable=False),
-)
-
-# One row: the revision of the last commit.
-head = Table("head", metadata, Column("revision", Integer, nullable=False))
-
-# `revision` is the last one that belongs to the store, 0 while there is none.
-stores = Table(
-    "stores",
-    metadata,
-    Column("name", String, primary_key=True),
+    Column("incarnation", Text, nullable=False),
     Column("revision", Integer, nullable=False),
 )
 
-# Without row ids the primary key is the table, so that a fact is stored once and not twice.
+stores = Table("stores", metadata, Column("name", Text, primary_key=True))
+
+# `args` is the canonical JSON text of the arguments; see `rows.encode_args`.
 facts = Table(
     "facts",
     metadata,
-    Column("store", String, primary_key=True),
-    Column("predicate", String, primary_key=True),
-    Column("args", _Arguments, primary_key=True),
+    Column("store", Text, nullable=False),
+    Column("predicate", Text, nullable=False),
+    Column("args", Text, nullable=False),
     Column("revision", Integer, nullable=False),
-    sqlite_with_rowid=False,
+    PrimaryKeyConstraint("store", "predicate", "args"),
 )
 
-# A row names a fact (`predicate`, `args`) or, if its kind is `policy`, a policy version.
+# The log: what each revision did to its store. `kind` is "insert", "delete" or "policy".
 changes = Table(
     "changes",
     metadata,
-    Column("revision", Integer, primary_key=True, autoincrement=False),
-    Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    Column("store", String, nullable=False),
-    Column("kind", Enum(INSERT, DELETE, POLICY, native_enum=False), nullable=False),
-    Column("predicate", String),
-    Column("args", _Arguments),
+    Column("revision", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("predicate", Text),
+    Column("args", Text),
     Column("policy_version", Integer),
-    sqlite_with_rowid=False,
+    PrimaryKeyConstraint("revision", "ordinal"),
 )
 
 policies = Table(
     "policies",
     metadata,
-    Column("store", String, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("revision", Integer, nullable=False),
-    Column("files", _Files, nullable=False),
-    Column("published_at", _Instant, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("published_at", Text, nullable=False),
+    PrimaryKeyConstraint("store", "version"),
 )
