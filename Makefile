@@ -29,7 +29,6 @@ check: install ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/authz
 	$(BIN)/lint-imports
 
 fmt: install ## format and repair what can be repaired

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import authz
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
-
-import authz
 
 TARGET = "127.0.0.1:50051"
 START_SECONDS = 20.0
@@ -48,7 +48,9 @@ def read_cases(text: str) -> list[Case]:
 
 
 def main(
-    policy: Annotated[Path, typer.Argument(help="A folder with policy.polar, facts.txt, cases.txt.")],
+    policy: Annotated[
+        Path, typer.Argument(help="A folder with policy.polar, facts.txt, cases.txt.")
+    ],
     *,
     once: Annotated[bool, typer.Option("--once", help="Stop the service after the table.")] = False,
 ) -> None:
@@ -74,12 +76,17 @@ def main(
 
 def _ask(policy: Path, service: "subprocess.Popen[bytes]") -> int:
     """Load the policy and the facts, ask and print the cases; return how many answers differ."""
-    with authz.Client(TARGET, timeout=START_SECONDS) as client:
-        _publish(client, policy, service)
+    with authz.Client(TARGET, timeout=10) as client:
+        _wait_until_serving(client, service)
+        client.publish_policy(
+            {"policy.polar": (policy / "policy.polar").read_text(encoding="utf-8")}
+        )
         facts = list(authz.parse_facts((policy / "facts.txt").read_text(encoding="utf-8")))
         client.write_facts(insert=facts)
         cases = read_cases((policy / "cases.txt").read_text(encoding="utf-8"))
-        table = Table("actor", "action", "resource", "answer", "expected", "why")
+        table = Table(box=SIMPLE)
+        for column in ("actor", "action", "resource", "answer", "expected", "why"):
+            table.add_column(column, no_wrap=True)
         differing = 0
         for case in cases:
             decision = client.authorize(case.actor, case.action, case.resource)
@@ -94,20 +101,18 @@ def _ask(policy: Path, service: "subprocess.Popen[bytes]") -> int:
     return differing
 
 
-def _publish(client: authz.Client, policy: Path, service: "subprocess.Popen[bytes]") -> None:
-    """Publish the policy as soon as the service listens."""
-    text = (policy / "policy.polar").read_text(encoding="utf-8")
+def _wait_until_serving(client: authz.Client, service: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + START_SECONDS
-    while True:
+    while service.poll() is None and time.monotonic() < end:
         try:
-            client.publish_policy({"policy.polar": text})
-        except authz.Unavailable:
-            if service.poll() is not None or time.monotonic() > end:
-                console.print("[red]the service did not start; its message stands above[/]")
-                raise typer.Exit(1) from None
-            time.sleep(0.1)
-        else:
-            return
+            client.get_policy(timeout=0.5)
+        except authz.NotReady:
+            return  # it answers: there is no policy yet
+        except (authz.Unavailable, authz.DeadlineExceeded):
+            continue
+        return
+    console.print("[red]the service did not start; its message stands above[/]")
+    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import authz
 import typer
 from rich.progress import track
 
-import authz
 from authz_service.cli import output
 
 app = typer.Typer(help="Write and read facts.", no_args_is_help=True)
@@ -42,14 +42,14 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
     with output.asking(target, store, timeout) as client:
         wanted = [authz.Fact.parse(text) for text in facts or ()] + _from_file(file)
         if not wanted:
-            output.fail("there are no facts; give some as arguments or with --file", output.EXIT_USAGE)
+            output.fail(
+                "there are no facts; give some as arguments or with --file", output.EXIT_USAGE
+            )
         chunks = [wanted[i : i + _CHUNK] for i in range(0, len(wanted), _CHUNK)]
         is_shown = len(chunks) > 1 and not as_json
         for chunk in track(chunks, "writing", console=output.stderr, disable=not is_shown):
-            if delete:
-                result = client.write_facts(delete=chunk)
-            else:
-                result = client.write_facts(insert=chunk)
+            inserts, deletes = ([], chunk) if delete else (chunk, [])
+            result = client.write_facts(insert=inserts, delete=deletes)
             token = result.consistency_token
             for outcome in result.outcomes:
                 counts[outcome.value] += 1
@@ -61,7 +61,7 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
 
 
 @app.command()
-def read(  # noqa: PLR0913
+def read(
     pattern: Annotated[
         str | None,
         typer.Argument(help="Which facts, as in 'has_role(User:alice, _, Org:_)' or has_role."),

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
+import authz
 import typer
 from rich.console import Console
-
-import authz
 
 EXIT_DENY = 1
 EXIT_USAGE = 2
@@ -54,7 +53,9 @@ def asking(target: str, store: str, timeout: float) -> Iterator[authz.Client]:
             excerpt = "\n".join(f"    {line}" for line in finding.excerpt.splitlines())
             place = f"{finding.file}:{finding.line}:{finding.column}"
             stderr.print(
-                f"{place}: {finding.code} {finding.message}\n{excerpt}", markup=False, highlight=False
+                f"{place}: {finding.code} {finding.message}\n{excerpt}",
+                markup=False,
+                highlight=False,
             )
         more = f", {error.omitted} of them not shown" if error.omitted else ""
         count = len(error.diagnostics) + error.omitted

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sys
 from typing import Annotated, Any
 
 import structlog
@@ -48,7 +49,7 @@ def serve(
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.log_level.value.upper()]
         ),
-        logger_factory=structlog.WriteLoggerFactory(output.stderr.file),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     try:

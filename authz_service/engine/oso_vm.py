@@ -62,7 +62,8 @@ class OsoProgram:
         name, *args = self._translation.query(asked)
         vm = self._vm(facts)
         try:
-            return next(vm.query_rule(name, *args), None) is not None
+            answers = vm.query_rule(name, *args)  # type: ignore[no-untyped-call]
+            return next(answers, None) is not None
         except PolarRuntimeError as error:
             if "timeout" in str(error).lower() or "stack overflow" in str(error).lower():
                 message = (

@@ -104,7 +104,9 @@ class Model:
             self._budget.spend()
             yield dict(zip(names, values, strict=True))
 
-    def _solutions(self, goal: Goal, binding: Binding) -> Iterator[Binding]:
+    def _solutions(  # noqa: C901 - one branch for each kind of goal
+        self, goal: Goal, binding: Binding
+    ) -> Iterator[Binding]:
         """Yield each extension of `binding` under which `goal` holds."""
         match goal:
             case Atom():
@@ -136,18 +138,15 @@ class Model:
     def _matching(self, atom: Atom, binding: Binding) -> Iterator[Binding]:
         for fact in self._candidates(atom, binding):
             self._budget.spend()
-            extended: Binding | None = binding
+            bindings = [binding]
             for term, value in zip(atom.args, fact.args, strict=True):
-                extended = next(_unified(term, value, extended), None)
-                if extended is None:
-                    break
-            else:
-                yield extended
+                bindings = [wider for b in bindings for wider in _unified(term, value, b)]
+            yield from bindings
 
     def _candidates(self, atom: Atom, binding: Binding) -> list[Fact]:
         """Return the facts of the atom's predicate, those with one of its known values if it has any."""
-        key = (atom.predicate, len(atom.args))
-        known = [
+        key: tuple[object, ...] = (atom.predicate, len(atom.args))
+        known: list[tuple[object, ...]] = [
             (*key, position, binding[term] if isinstance(term, Variable) else term)
             for position, term in enumerate(atom.args)
             if not isinstance(term, Variable) or term in binding

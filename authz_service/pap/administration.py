@@ -92,7 +92,9 @@ class PolicyAdministrationPoint:
         self._replica.catch_up()
         active = self._replica.state(store).policy
         if active is None:
-            message = f"the store `{store}` has no policy yet, so facts cannot be checked; publish one"
+            message = (
+                f"the store `{store}` has no policy yet, so facts cannot be checked; publish one"
+            )
             raise NoPolicy(message)
         for index, write in enumerate(writes):
             try:

@@ -66,7 +66,9 @@ class PolicyDecisionPoint:
         """
         state = self._replica.state(store)
         if state.policy is None:
-            message = f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
+            message = (
+                f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
+            )
             raise NoPolicy(message)
         return Moment(state, state.policy, self._clock())
 

@@ -66,7 +66,9 @@ def collect(blocks: Iterable[Block], findings: list[Diagnostic]) -> Declarations
         name = block.name
         if name.text in BUILT_IN_TYPES:
             findings.append(
-                Diagnostic("P202", f"`{name.text}` is a built-in type", name.span, "choose another name")
+                Diagnostic(
+                    "P202", f"`{name.text}` is a built-in type", name.span, "choose another name"
+                )
             )
         elif name.text in unique:
             findings.append(
@@ -139,6 +141,8 @@ def _check_relation_types(
     block: Block, declarations: Declarations, findings: list[Diagnostic]
 ) -> None:
     for declaration in block.declarations:
-        for related in declaration.types:
-            if declarations.concrete(related.text) is None:
-                findings.append(declarations.unknown_type(related))
+        findings.extend(
+            declarations.unknown_type(related)
+            for related in declaration.types
+            if declarations.concrete(related.text) is None
+        )

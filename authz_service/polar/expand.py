@@ -43,9 +43,7 @@ from authz_service.polar.syntax import (
 _PREDICATES = {"role": "has_role", "permission": "has_permission"}
 
 
-def expand(
-    block: Block, declarations: Declarations, findings: list[Diagnostic]
-) -> Iterator[Rule]:
+def expand(block: Block, declarations: Declarations, findings: list[Diagnostic]) -> Iterator[Rule]:
     """Yield the plain rule of each shorthand rule; add undeclared names to `findings`."""
     owner = declarations.types.get(block.name.text)
     if owner is None:
@@ -102,9 +100,7 @@ class _Expansion:
             case Or():
                 return Or(tuple(map(self._condition, condition.conditions)), condition.span)
             case On(relation=None):
-                return self._implier(
-                    condition, self._owner, Variable("resource", condition.span)
-                )
+                return self._implier(condition, self._owner, Variable("resource", condition.span))
             case On(relation=Name() as relation):
                 return self._on(condition, relation)
             case _:

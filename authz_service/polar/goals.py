@@ -7,6 +7,7 @@ goal is reached, the variables that it needs are bound. An `Atom` binds its vari
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from authz_service.facts.value import Value
 from authz_service.polar.source import Span
@@ -123,6 +124,8 @@ def variables(goal: Goal) -> set[Variable]:
             return variables(goal.goal)
         case Conjunction() | Disjunction():
             return set().union(*map(variables, goal.goals))
+        case _:
+            assert_never(goal)
     return {term for term in terms if isinstance(term, Variable)}
 
 

@@ -43,9 +43,7 @@ def infer(
     """
     inference = _Inference(rules, declarations)
     inference.run()
-    for rule, types, annotated in zip(
-        rules, inference.types, inference.annotated, strict=True
-    ):
+    for rule, types, annotated in zip(rules, inference.types, inference.annotated, strict=True):
         for variable, place in rule.places.items():
             if not types[variable] and variable not in annotated and not rule.is_default:
                 cure = f"say what it is, as in `{variable.name} matches User`"
@@ -92,7 +90,8 @@ class _Inference:
                 self._widen(atom.predicate, [_types_of(arg, types) for arg in atom.args])
         changed = True
         while changed:
-            changed = any([self._visit(index) for index in range(len(self._rules))])
+            visited = [self._visit(index) for index in range(len(self._rules))]
+            changed = any(visited)
 
     def _visit(self, index: int) -> bool:
         """Widen what rule `index` tells about its head and its variables; say if anything changed."""

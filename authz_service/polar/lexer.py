@@ -89,7 +89,9 @@ def _token(group: str, text: str, span: Span, findings: list[Diagnostic]) -> Tok
             return Token(Kind.STRING, _checked_string(text, span, findings), span)
         case "open":
             findings.append(
-                Diagnostic("P002", "this string has no end", span, 'close it with `"` on the same line')
+                Diagnostic(
+                    "P002", "this string has no end", span, 'close it with `"` on the same line'
+                )
             )
             return Token(Kind.STRING, text[1:], span)
         case _:

@@ -57,7 +57,7 @@ def parse(source: PolicySource, findings: list[Diagnostic]) -> tuple[Item, ...]:
     return tuple(items)
 
 
-class _SyntaxProblem(Exception):  # noqa: N818 - a signal inside this module, not an error of its API
+class _SyntaxProblem(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
 
@@ -127,14 +127,14 @@ class _Tokens:
 
 
 def _parse_item(tokens: _Tokens, findings: list[Diagnostic]) -> Item:
-    """block | rule"""
+    """Block | rule"""
     if tokens.at("actor", "resource") and tokens.peek(1).kind is Kind.NAME:
         return _parse_block(tokens, findings)
     return _parse_rule(tokens)
 
 
 def _parse_block(tokens: _Tokens, findings: list[Diagnostic]) -> Block:
-    """block = ( "actor" | "resource" ) NAME "{" { declaration | shorthand } "}" [ ";" ] ;"""
+    """Block = ( "actor" | "resource" ) NAME "{" { declaration | shorthand } "}" [ ";" ] ;"""
     keyword = tokens.take()
     name = _parse_type_name(tokens)
     tokens.expect("{", "`{` after the block's name")
@@ -158,7 +158,7 @@ def _parse_block(tokens: _Tokens, findings: list[Diagnostic]) -> Block:
 
 
 def _parse_declaration(tokens: _Tokens) -> Declaration:
-    """declaration = ( "roles" | "permissions" ) "=" strings ";" | "relations" "=" relations ";" ;"""
+    """Declaration = ( "roles" | "permissions" ) "=" strings ";" | "relations" "=" relations ";" ;"""
     if not tokens.at(*_DECLARATIONS):
         raise tokens.unexpected("`roles`, `permissions` or `relations`")
     kind = tokens.take()
@@ -172,7 +172,7 @@ def _parse_declaration(tokens: _Tokens) -> Declaration:
 
 
 def _parse_strings(tokens: _Tokens) -> tuple[Name, ...]:
-    """strings = "[" [ STRING { "," STRING } [ "," ] ] "]" ;"""
+    """Strings = "[" [ STRING { "," STRING } [ "," ] ] "]" ;"""
     tokens.expect("[", '`[`, as in `["reader", "writer"]`')
     names: list[Name] = []
     while not tokens.accept("]"):
@@ -183,7 +183,7 @@ def _parse_strings(tokens: _Tokens) -> tuple[Name, ...]:
 
 
 def _parse_relations(tokens: _Tokens) -> tuple[tuple[Name, ...], tuple[TypeName, ...]]:
-    """relations = "{" [ NAME ":" NAME { "," NAME ":" NAME } [ "," ] ] "}" ;"""
+    """Relations = "{" [ NAME ":" NAME { "," NAME ":" NAME } [ "," ] ] "}" ;"""
     tokens.expect("{", "`{`, as in `{ parent: Organization }`")
     names: list[Name] = []
     types: list[TypeName] = []
@@ -198,7 +198,7 @@ def _parse_relations(tokens: _Tokens) -> tuple[tuple[Name, ...], tuple[TypeName,
 
 
 def _parse_shorthand(tokens: _Tokens) -> Shorthand:
-    """shorthand = ( STRING | "role" | "permission" ) "if" condition ";" ;"""
+    """Shorthand = ( STRING | "role" | "permission" ) "if" condition ";" ;"""
     start = tokens.peek().span
     head = _parse_name_or_variable(tokens, 'a declaration, or a rule such as `"view" if "owner";`')
     tokens.expect("if", '`if`, as in `"view" if "owner";`')
@@ -208,7 +208,7 @@ def _parse_shorthand(tokens: _Tokens) -> Shorthand:
 
 
 def _parse_shorthand_atom(tokens: _Tokens) -> Condition:
-    """shorthand atom = call | ( STRING | "role" | "permission" ) [ "on" ( STRING | "resource" ) ] ;"""
+    """Shorthand atom = call | ( STRING | "role" | "permission" ) [ "on" ( STRING | "resource" ) ] ;"""
     start = tokens.peek().span
     if tokens.at("not"):
         raise tokens.unexpected(
@@ -233,7 +233,7 @@ def _parse_name_or_variable(tokens: _Tokens, expected: str) -> Name | NameVariab
 
 
 def _parse_rule(tokens: _Tokens) -> Rule:
-    """rule = NAME "(" [ param { "," param } ] ")" [ "if" condition ] ";" ;"""
+    """Rule = NAME "(" [ param { "," param } ] ")" [ "if" condition ] ";" ;"""
     name = tokens.expect_kind(Kind.NAME, "a rule or a block")
     tokens.expect("(", "`(` after the rule's name")
     params: list[Param] = []
@@ -251,7 +251,7 @@ def _parse_rule(tokens: _Tokens) -> Rule:
 
 
 def _parse_param(tokens: _Tokens) -> Param:
-    """param = NAME [ ":" NAME ] | literal ;"""
+    """Param = NAME [ ":" NAME ] | literal ;"""
     term = _parse_term(tokens)
     if isinstance(term, Variable) and tokens.accept(":"):
         return Param(term, _parse_type_name(tokens))
@@ -259,7 +259,7 @@ def _parse_param(tokens: _Tokens) -> Param:
 
 
 def _parse_condition(tokens: _Tokens, atom: Callable[[_Tokens], Condition]) -> Condition:
-    """condition = conjunction { "or" conjunction } ;"""
+    """Condition = conjunction { "or" conjunction } ;"""
     tokens.depth += 1
     if tokens.depth > MAX_NESTING:
         raise _too_deep(tokens)
@@ -274,7 +274,7 @@ def _parse_condition(tokens: _Tokens, atom: Callable[[_Tokens], Condition]) -> C
 
 
 def _parse_conjunction(tokens: _Tokens, atom: Callable[[_Tokens], Condition]) -> Condition:
-    """conjunction = factor { "and" factor } ;"""
+    """Conjunction = factor { "and" factor } ;"""
     start = tokens.peek().span
     conditions = [_parse_factor(tokens, atom)]
     while tokens.accept("and"):
@@ -285,7 +285,7 @@ def _parse_conjunction(tokens: _Tokens, atom: Callable[[_Tokens], Condition]) ->
 
 
 def _parse_factor(tokens: _Tokens, atom: Callable[[_Tokens], Condition]) -> Condition:
-    """factor = "(" condition ")" | atom ;"""
+    """Factor = "(" condition ")" | atom ;"""
     if not tokens.accept("("):
         return atom(tokens)
     inner = _parse_condition(tokens, atom)
@@ -294,7 +294,7 @@ def _parse_factor(tokens: _Tokens, atom: Callable[[_Tokens], Condition]) -> Cond
 
 
 def _parse_atom(tokens: _Tokens) -> Condition:
-    """atom = "not" factor | call | term comparison term | term "in" literals | NAME "matches" NAME ;"""
+    """Atom = "not" factor | call | term comparison term | term "in" literals | NAME "matches" NAME ;"""
     start = tokens.peek().span
     if tokens.accept("not"):
         tokens.depth += 1
@@ -319,7 +319,7 @@ def _parse_atom(tokens: _Tokens) -> Condition:
 
 
 def _parse_call(tokens: _Tokens) -> Call:
-    """call = NAME "(" [ term { "," term } ] ")" ;"""
+    """Call = NAME "(" [ term { "," term } ] ")" ;"""
     name = tokens.expect_kind(Kind.NAME, "a condition")
     tokens.expect("(", "`(`")
     args: list[Term] = []
@@ -331,14 +331,16 @@ def _parse_call(tokens: _Tokens) -> Call:
 
 
 def _parse_literals(tokens: _Tokens) -> tuple[Literal, ...]:
-    """literals = "[" literal { "," literal } [ "," ] "]" ;"""
+    """Literals = "[" literal { "," literal } [ "," ] "]" ;"""
     tokens.expect("[", '`[`, as in `["read", "write"]`')
     literals: list[Literal] = []
     while not (literals and tokens.accept("]")):
         term = _parse_term(tokens)
         if isinstance(term, Variable):
             raise _SyntaxProblem(
-                Diagnostic("P012", "a list holds literals only", term.span, "compare with `=` instead")
+                Diagnostic(
+                    "P012", "a list holds literals only", term.span, "compare with `=` instead"
+                )
             )
         literals.append(term)
         if not tokens.at("]"):
@@ -347,7 +349,7 @@ def _parse_literals(tokens: _Tokens) -> tuple[Literal, ...]:
 
 
 def _parse_term(tokens: _Tokens) -> Term:
-    """term = NAME | literal ; literal = STRING | INTEGER | "true" | "false" | NAME "{" primitive "}" ;"""
+    """Term = NAME | literal ; literal = STRING | INTEGER | "true" | "false" | NAME "{" primitive "}" ;"""
     token = tokens.peek()
     if token.kind is Kind.NAME and tokens.at("{", ahead=1):
         return _parse_object(tokens)
@@ -362,7 +364,7 @@ def _parse_term(tokens: _Tokens) -> Term:
 
 
 def _parse_object(tokens: _Tokens) -> Literal:
-    """object = NAME "{" ( STRING | INTEGER | "true" | "false" ) "}" ;"""
+    """Object = NAME "{" ( STRING | INTEGER | "true" | "false" ) "}" ;"""
     type_name = _parse_type_name(tokens)
     tokens.expect("{", "`{`")
     inner = _primitive(tokens.peek())

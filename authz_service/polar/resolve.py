@@ -79,8 +79,7 @@ def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
             values = tuple(_literal(literal, scope) for literal in literals)
             return Membership(_term(term, scope), values, span)
         case syntax.Matches(variable, type_name):
-            term = _variable(variable, scope)
-            return _type_test(term, type_name, span, scope)
+            return _type_test(_variable(variable, scope), type_name, span, scope)
         case syntax.Not(inner):
             return Negation(_goal(inner, scope), span)
         case syntax.And(conditions):
@@ -102,9 +101,7 @@ def _check_arity(predicate: str, count: int, span: Span, findings: list[Diagnost
 
 
 def _term(term: syntax.Term, scope: _Scope) -> Term:
-    return (
-        _literal(term, scope) if isinstance(term, syntax.Literal) else _variable(term, scope)
-    )
+    return _literal(term, scope) if isinstance(term, syntax.Literal) else _variable(term, scope)
 
 
 def _variable(variable: syntax.Variable, scope: _Scope) -> Variable:

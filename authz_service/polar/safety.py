@@ -143,7 +143,7 @@ def _is_bound(term: Term, bound: _Bound) -> bool:
 
 
 @dataclass
-class _Unsafe(Exception):  # noqa: N818 - a signal inside this module
+class _Unsafe(Exception):
     goal: Goal
     unbound: frozenset[Variable]
 
@@ -181,7 +181,9 @@ class _Ordering:
         while waiting:
             problem: _Unsafe | None = None
             for goal in sorted(waiting, key=_cost):
-                others = outside.union(*(variables(g) for g in (*waiting, *ordered) if g is not goal))
+                others = outside.union(
+                    *(variables(g) for g in (*waiting, *ordered) if g is not goal)
+                )
                 try:
                     ready = self.order(goal, bound, others)
                 except _Unsafe as unsafe:

@@ -144,9 +144,7 @@ def _asked(atom: Atom, rule: Rule, declarations: Declarations) -> Iterator[Shape
         for arg in atom.args
     )
     any_role = (
-        atom.predicate == "has_role"
-        and len(args) == 3
-        and args[1] == ArgShape(frozenset({STRING}))
+        atom.predicate == "has_role" and len(args) == 3 and args[1] == ArgShape(frozenset({STRING}))
     )
     if not any_role:
         yield Shape(atom.predicate, args)
@@ -163,9 +161,7 @@ def _strings(names: Iterable[str]) -> ArgShape:
 
 def actors_of(rules: Sequence[Rule]) -> frozenset[str]:
     """Return the types that may act: those that the first parameter of some `allow` accepts."""
-    return frozenset().union(
-        *(rule.types_of(rule.head.args[0]) for rule in _allow_rules(rules))
-    )
+    return frozenset().union(*(rule.types_of(rule.head.args[0]) for rule in _allow_rules(rules)))
 
 
 def actions_of(
@@ -179,9 +175,7 @@ def actions_of(
     return {name: _actions(name, rules, declarations) for name in declarations.types}
 
 
-def _actions(
-    name: str, rules: Sequence[Rule], declarations: Declarations
-) -> frozenset[str] | None:
+def _actions(name: str, rules: Sequence[Rule], declarations: Declarations) -> frozenset[str] | None:
     actions = set(declarations.types[name].permissions)
     is_any = False
     for rule in rules:

@@ -21,7 +21,7 @@ from authz_service.store.fact_store import FactStore
 P = TypeVar("P")
 
 
-class ReplicaFault(Exception):  # noqa: N818 - a fault of this process, not an answer to a caller
+class ReplicaFault(Exception):
     """The log is not what it must be; this copy must not be moved on, nor trusted to be new."""
 
 

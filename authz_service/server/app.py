@@ -9,14 +9,14 @@ import signal
 from dataclasses import dataclass
 
 import structlog
-from grpc import aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
-
 from authz.v1 import authorization_service_pb2, fact_service_pb2, policy_service_pb2
 from authz.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from authz.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
 from authz.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
 from authz_service.engine.engines import LoadedPolicy, loader
 from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint
@@ -30,7 +30,9 @@ from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
 from authz_service.telemetry import Telemetry
 
-AUTHORIZATION = authorization_service_pb2.DESCRIPTOR.services_by_name["AuthorizationService"].full_name
+AUTHORIZATION = authorization_service_pb2.DESCRIPTOR.services_by_name[
+    "AuthorizationService"
+].full_name
 FACTS = fact_service_pb2.DESCRIPTOR.services_by_name["FactService"].full_name
 POLICIES = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
 SERVICES = (AUTHORIZATION, FACTS, POLICIES)
@@ -49,7 +51,7 @@ class Ports:
     metrics: int
 
 
-class ListenFailed(Exception):  # noqa: N818 - told to the operator, never to a caller
+class ListenFailed(Exception):
     """The address cannot be listened on."""
 
 
@@ -63,9 +65,7 @@ class Server:
         load_policy = loader(settings.engine)
         self._store = FactStore.open(settings.database_url)
         self._replica: Replica[LoadedPolicy] = Replica(self._store, load_policy)
-        self._pdp = PolicyDecisionPoint(
-            self._replica, evaluation_steps=settings.evaluation_steps
-        )
+        self._pdp = PolicyDecisionPoint(self._replica, evaluation_steps=settings.evaluation_steps)
         self._pap = PolicyAdministrationPoint(self._store, self._replica, load_policy)
         self._server: aio.Server | None = None
         self._metrics: MetricsServer | None = None

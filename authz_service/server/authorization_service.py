@@ -4,11 +4,12 @@ import asyncio
 
 from authz.v1 import authorization_service_pb2 as pb
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
+
 from authz_service.errors import AuthzError, DeadlinePassed
 from authz_service.facts.revision import consistency_token
 from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
 from authz_service.server import codec
-from authz_service.server.boundary import Rpc
+from authz_service.server.boundary import Rpc, has_expired
 from authz_service.server.status import TABLE
 from authz_service.telemetry import Telemetry
 
@@ -53,8 +54,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         moment = self._pdp.moment(store)
         results = []
         for question in request.questions:
-            remaining = context.time_remaining()
-            if remaining is not None and remaining <= 0:
+            if has_expired(context):
                 message = "the deadline passed before all questions were decided"
                 raise DeadlinePassed(message)
             results.append(await self._result(moment, question))

@@ -4,6 +4,8 @@ This is the one place that catches everything: an AuthzError becomes its status,
 with its cause in the log. Nothing here can turn an error into an answer.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
@@ -39,10 +41,10 @@ class Boundary(aio.ServerInterceptor):
     async def intercept_service(
         self,
         continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
         ],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         method = handler_call_details.method
         wrapped = self._wrapped.get(method)
         if wrapped is not None:
@@ -72,7 +74,8 @@ class Boundary(aio.ServerInterceptor):
             except asyncio.CancelledError:
                 code = "CANCELLED"
                 raise
-            except Exception:  # the last resort: a defect must neither look like an answer nor end the server
+            # The last resort: a defect must neither look like an answer nor end the server.
+            except Exception:  # noqa: BLE001
                 code, reason = "INTERNAL", "INTERNAL"
                 _log.exception("defect", method=method)
                 await rpc.abort_with_status(rpc_status.to_status(internal_status()))
@@ -84,8 +87,7 @@ class Boundary(aio.ServerInterceptor):
         return call
 
     def _admit(self, request: Message, rpc: Rpc) -> None:
-        remaining = rpc.time_remaining()
-        if remaining is not None and remaining <= 0:
+        if has_expired(rpc):
             message = "the deadline had passed before the request was looked at"
             raise DeadlinePassed(message)
         size = request.ByteSize()
@@ -95,13 +97,19 @@ class Boundary(aio.ServerInterceptor):
                 "send several requests"
             )
             raise RequestTooLarge(message)
-        request.DiscardUnknownFields()  # type: ignore[attr-defined]
+        request.DiscardUnknownFields()
         if request.ByteSize() != size:
             message = (
                 "the request has fields that this server does not know; "
                 "the client may be newer than the server"
             )
             raise UnknownField(message)
+
+
+def has_expired(rpc: Rpc) -> bool:
+    """Say whether the caller no longer waits. A caller that sent no deadline waits for ever."""
+    remaining: float | None = rpc.time_remaining()
+    return remaining is not None and remaining <= 0
 
 
 def grpc_name(number: int) -> str:

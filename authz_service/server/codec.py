@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NoReturn
 
+from authz.v1 import authorization_service_pb2, fact_pb2, fact_service_pb2, policy_service_pb2
 from google.protobuf import timestamp_pb2
 
-from authz.v1 import authorization_service_pb2, fact_pb2, fact_service_pb2, policy_service_pb2
 from authz_service.engine.program import Question
 from authz_service.errors import (
     InvalidPageToken,
@@ -254,4 +254,3 @@ def _missing(field: str, cure: str) -> NoReturn:
 def _bad_token() -> NoReturn:
     text = "this page token does not belong to this pattern and store; start at the first page"
     raise InvalidPageToken(text, field="page_token")
-

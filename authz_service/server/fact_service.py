@@ -2,6 +2,7 @@
 
 from authz.v1 import fact_service_pb2 as pb
 from authz.v1.fact_service_pb2_grpc import FactServiceServicer
+
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.facts.page import page_of
 from authz_service.facts.revision import consistency_token
@@ -27,9 +28,7 @@ class FactService(FactServiceServicer):
         written = await self._pap.write_facts(store, codec.writes(request))
         return pb.WriteFactsResponse(
             outcomes=codec.outcome_messages(written.outcomes),
-            consistency_token=consistency_token(
-                self._replica.incarnation, store, written.revision
-            ),
+            consistency_token=consistency_token(self._replica.incarnation, store, written.revision),
             policy_version=written.policy_version,
         )
 
@@ -49,8 +48,6 @@ class FactService(FactServiceServicer):
             next_page_token=(
                 codec.page_token(store, pattern, page.facts[-1]) if page.has_more else ""
             ),
-            consistency_token=consistency_token(
-                self._replica.incarnation, store, state.revision
-            ),
+            consistency_token=consistency_token(self._replica.incarnation, store, state.revision),
             policy_version=state.policy.version.version if state.policy else 0,
         )

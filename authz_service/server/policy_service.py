@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from authz.v1 import policy_service_pb2 as pb
 from authz.v1.policy_service_pb2_grpc import PolicyServiceServicer
+
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.errors import MalformedValue
 from authz_service.facts.revision import consistency_token
@@ -56,7 +57,5 @@ class PolicyService(PolicyServiceServicer):
             files=[pb.PolicyFile(name=file.name, text=file.text) for file in version.files],
             policy_version=version.version,
             published_at=codec.timestamp(version.published_at),
-            consistency_token=consistency_token(
-                self._replica.incarnation, store, state.revision
-            ),
+            consistency_token=consistency_token(self._replica.incarnation, store, state.revision),
         )

@@ -1,10 +1,10 @@
 """Which gRPC status each error is, and how it is written."""
 
 import grpc
+from authz.v1 import policy_service_pb2
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from authz.v1 import policy_service_pb2
 from authz_service import errors
 from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid
 
@@ -57,7 +57,9 @@ def internal_status() -> status_pb2.Status:
     return status_pb2.Status(code=code_pb2.INTERNAL, message=message, details=[_packed(info)])
 
 
-def _packed(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | object) -> any_pb2.Any:
+def _packed(
+    detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | object,
+) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(detail)  # type: ignore[arg-type]
     return packed

@@ -28,7 +28,7 @@ def open_sqlite(url: URL) -> Engine:
 
 def _on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     # The driver must not begin transactions by itself; `_on_begin` does.
-    connection.isolation_level = None  # type: ignore[attr-defined]
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")

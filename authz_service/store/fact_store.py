@@ -10,14 +10,27 @@ Rule 4: ids are kept byte for byte.
 
 import secrets
 import threading
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, bindparam, delete, func, insert, make_url, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
@@ -64,7 +77,9 @@ class FactStore:
             message = "the database URL cannot be read; write for example `sqlite:///authz.db`"
             raise StoreUnavailable(message) from None
         if url.get_backend_name() != "sqlite":
-            message = f"databases of the kind `{url.get_backend_name()}` are not supported; use sqlite"
+            message = (
+                f"databases of the kind `{url.get_backend_name()}` are not supported; use sqlite"
+            )
             raise StoreUnavailable(message)
         return cls(open_sqlite(url), url.database or ":memory:")
 
@@ -135,7 +150,9 @@ class FactStore:
             _check_store(connection, store)
             found = _policy(connection, store, version)
         if found is None and version is None:
-            message = f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
+            message = (
+                f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
+            )
             raise NoPolicy(message)
         if found is None:
             message = f"the store `{store}` has no policy version {version}"
@@ -239,7 +256,7 @@ def _policy(connection: Connection, store: str, version: int | None) -> PolicyVe
     return decode_policy(row.version, row.files, row.published_at) if row else None
 
 
-def _existing(connection: Connection, store: str, facts: Set[Fact]) -> frozenset[Fact]:
+def _existing(connection: Connection, store: str, facts: AbstractSet[Fact]) -> frozenset[Fact]:
     table = tables.facts
     found: set[Fact] = set()
     for predicate, group in groupby(sorted(facts), key=lambda fact: fact.predicate):
@@ -274,7 +291,11 @@ def _applied(
 
 
 def _store_facts(
-    connection: Connection, store: str, revision: Revision, inserted: Set[Fact], deleted: Set[Fact]
+    connection: Connection,
+    store: str,
+    revision: Revision,
+    inserted: AbstractSet[Fact],
+    deleted: AbstractSet[Fact],
 ) -> None:
     table = tables.facts
     if deleted:
@@ -305,7 +326,11 @@ def _store_facts(
 
 
 def _log_facts(
-    connection: Connection, store: str, revision: Revision, inserted: Set[Fact], deleted: Set[Fact]
+    connection: Connection,
+    store: str,
+    revision: Revision,
+    inserted: AbstractSet[Fact],
+    deleted: AbstractSet[Fact],
 ) -> None:
     effects = [("insert", fact) for fact in inserted] + [("delete", fact) for fact in deleted]
     connection.execute(

@@ -93,7 +93,7 @@ class AsyncClient:
         resource: Entity | str,
         *,
         context_facts: Iterable[Fact | str] = (),
-        timeout: float | None = None,  # noqa: ASYNC109 - the deadline that the service is told
+        timeout: float | None = None,
     ) -> Pending[Decision]:
         """See `Client.authorize`."""
         question = calls.question_of(actor, action, resource, context_facts)
@@ -103,7 +103,7 @@ class AsyncClient:
         self,
         questions: Iterable[calls.AnyQuestion],
         *,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Pending[list[Answer]]:
         """See `Client.authorize_batch`."""
         return Pending(self._run(calls.authorize_batch(self._store, questions), timeout))
@@ -113,7 +113,7 @@ class AsyncClient:
         *,
         insert: Iterable[Fact | str] = (),
         delete: Iterable[Fact | str] = (),
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Pending[WriteResult]:
         """See `Client.write_facts`."""
         return Pending(self._run(calls.write_facts(self._store, insert, delete), timeout))
@@ -130,8 +130,9 @@ class AsyncClient:
         token = ""
         while True:
             call = calls.read_facts(self._store, wanted, page_size, token)
-            facts, token = await self._run(call, timeout)
-            for fact in facts:
+            page = await self._run(call, timeout)
+            token = page.next_token
+            for fact in page.facts:
                 yield fact
             if not token:
                 return
@@ -140,7 +141,7 @@ class AsyncClient:
         self,
         files: Mapping[str, str],
         *,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Pending[PublishedPolicy]:
         """See `Client.publish_policy`."""
         return Pending(self._run(calls.publish_policy(self._store, files), timeout))
@@ -149,7 +150,7 @@ class AsyncClient:
         self,
         version: int = 0,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Pending[Policy]:
         """See `Client.get_policy`."""
         return Pending(self._run(calls.get_policy(self._store, version), timeout))

@@ -150,4 +150,3 @@ def _scan_entity(scanner: Scanner, type_name: str) -> Entity | AnyOf:
     if identifier == "_" and not is_quoted:
         return AnyOf(type_name)
     return Entity(type_name, identifier)
-

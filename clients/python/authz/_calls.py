@@ -62,16 +62,19 @@ class Page(NamedTuple):
 
 
 def authorize(store: str, question: Question) -> Call[Decision]:
-    with_question = _filled(question)
-    request = authorization_pb.AuthorizeRequest(store=_sendable(store), **with_question)
+    request = authorization_pb.AuthorizeRequest(
+        store=_sendable(store),
+        actor=entity_message(question.actor),
+        action=_sendable(question.action),
+        resource=entity_message(question.resource),
+        context_facts=map(fact_message, question.context_facts),
+    )
     response = authorization_pb.AuthorizeResponse
     return Call(f"{_AUTHORIZATION}Authorize", request, response, _decision, repeatable=True)
 
 
 def authorize_batch(store: str, questions: Iterable[AnyQuestion]) -> Call[list[Answer]]:
-    messages = [
-        authorization_pb.Question(**_filled(to_question(question))) for question in questions
-    ]
+    messages = [_question_message(to_question(question)) for question in questions]
     request = authorization_pb.BatchAuthorizeRequest(store=_sendable(store), questions=messages)
 
     def read(response: authorization_pb.BatchAuthorizeResponse) -> list[Answer]:
@@ -162,13 +165,13 @@ def question_of(
     return Question(to_entity(actor), action, to_entity(resource), context_facts)
 
 
-def _filled(question: Question) -> dict[str, object]:
-    return {
-        "actor": entity_message(question.actor),
-        "action": _sendable(question.action),
-        "resource": entity_message(question.resource),
-        "context_facts": map(fact_message, question.context_facts),
-    }
+def _question_message(question: Question) -> authorization_pb.Question:
+    return authorization_pb.Question(
+        actor=entity_message(question.actor),
+        action=_sendable(question.action),
+        resource=entity_message(question.resource),
+        context_facts=map(fact_message, question.context_facts),
+    )
 
 
 def _decision(response: authorization_pb.AuthorizeResponse) -> Decision:

@@ -107,8 +107,9 @@ class Client:
         token = ""
         while True:
             call = calls.read_facts(self._store, wanted, page_size, token)
-            facts, token = self._run(call, timeout)
-            yield from facts
+            page = self._run(call, timeout)
+            token = page.next_token
+            yield from page.facts
             if not token:
                 return
 

@@ -1,8 +1,8 @@
 """Statuses of the service, as the errors of `authz.errors`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import grpc
 from google.protobuf.any_pb2 import Any as PackedMessage
@@ -106,7 +106,9 @@ def _read_details(failure: grpc.RpcError) -> _Details:
 
 
 def _packed_details(failure: grpc.RpcError) -> Iterator[PackedMessage]:
-    for key, value in failure.trailing_metadata() or ():
+    # Both clients' failures give pairs; the stubs describe them differently.
+    trailers = cast("Iterable[tuple[str, str | bytes]]", failure.trailing_metadata() or ())
+    for key, value in trailers:
         if key == DETAILS_KEY and isinstance(value, bytes):
             yield from Status.FromString(value).details
 

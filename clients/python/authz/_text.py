@@ -84,7 +84,7 @@ class Scanner:
         """Go past the string that begins here, and return what it means."""
         match = _STRING.match(self._text, self.position)
         if match is None:
-            self.fail("a string that is closed with `\"`")
+            self.fail('a string that is closed with `"`')
         self.position = match.end()
         return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), match[1])
 

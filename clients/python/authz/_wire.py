@@ -57,6 +57,8 @@ def _read_value(message: fact_pb2.Value) -> Value:
             return message.integer
         case "boolean":
             return message.boolean
+        case _:
+            pass
     raise UnexpectedAnswer("a fact has an argument of a kind that this client does not know")
 
 
