@@ -14,6 +14,7 @@ import resource
 import statistics
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from grpc import aio
 
 from authz_service.engine.engines import Engine
 from authz_service.server.app import Server
+from authz_service.server.log import log_to_stderr
 from authz_service.settings import LogLevel, Settings
 
 POLICY = Path(__file__).parent.parent / "policies" / "security_company"
@@ -37,10 +39,19 @@ UNDER_WAY = 8
 class Echo(AuthorizationServiceServicer):
     """The floor: answers at once, looking at nothing."""
 
-    async def Authorize(
-        self, request: pb.AuthorizeRequest, context: object
+    async def Authorize(  # noqa: N802
+        self,
+        request: pb.AuthorizeRequest,  # noqa: ARG002
+        context: object,  # noqa: ARG002
     ) -> pb.AuthorizeResponse:
         return pb.AuthorizeResponse(decision=pb.DECISION_DENY)
+
+    async def BatchAuthorize(  # noqa: N802
+        self,
+        request: pb.BatchAuthorizeRequest,  # noqa: ARG002
+        context: object,  # noqa: ARG002
+    ) -> pb.BatchAuthorizeResponse:
+        return pb.BatchAuthorizeResponse()
 
 
 def main() -> None:
@@ -95,7 +106,7 @@ async def _ask(port: int, questions: int) -> None:
                 response_deserializer=pb.AuthorizeResponse.FromString,
             )
             for _ in range(UNDER_WAY):
-                group.create_task(_repeat(lambda call=call: call(request), share))
+                group.create_task(_repeat(partial(call, request), share))
 
 
 async def _repeat(call: Callable[[], Awaitable[object]], times: int) -> None:
@@ -145,8 +156,8 @@ def _run_service(pipe: Connection, engine: Engine | None) -> None:
                 listen="127.0.0.1:0",
                 metrics_listen="127.0.0.1:0",
                 engine=engine or Engine.REFERENCE,
-                log_level=LogLevel.ERROR,
             )
+            log_to_stderr(LogLevel.ERROR)
             server = Server(settings)
             ports = await server.start()
             await _serve_pipe(pipe, ports.grpc)

@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import logging
-import sys
 from typing import Annotated, Any
 
-import structlog
 import typer
 from pydantic import ValidationError
 from rich.table import Table
@@ -17,6 +14,7 @@ from authz_service.errors import AuthzError
 from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.server.app import ListenFailed
 from authz_service.server.app import serve as run_server
+from authz_service.server.log import log_to_stderr
 from authz_service.settings import Settings
 
 
@@ -39,19 +37,7 @@ def serve(
     settings = _settings(
         listen=listen, metrics_listen=metrics_listen, database_url=database_url, engine=engine
     )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[settings.log_level.value.upper()]
-        ),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    log_to_stderr(settings.log_level)
     try:
         asyncio.run(run_server(settings))
     except PolicyInvalid as error:

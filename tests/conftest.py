@@ -1,0 +1,85 @@
+"""A real server over a real port for each test that asks for `service`."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+
+import authz
+from authz_service.engine.engines import Engine
+from authz_service.server.app import Server
+from authz_service.settings import Settings
+
+
+@dataclass
+class Service:
+    """A running server, a client of it and a bare channel to it."""
+
+    target: str
+    metrics_port: int
+    client: authz.Client
+    channel: grpc.Channel
+
+
+class ServerThread:
+    """Runs a server in an event loop of its own thread."""
+
+    def __init__(self, **settings: object) -> None:
+        values = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", **settings}
+        self._settings = Settings(**values)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.ports = self._run(self._start())
+
+    async def _start(self):
+        self._server = Server(self._settings)
+        return await self._server.start()
+
+    def _run(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+
+    def stop(self) -> None:
+        self._run(self._server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator:
+    """Return a function that starts servers; all are stopped after the test."""
+    running: list[tuple[ServerThread, Service]] = []
+
+    def start_server(**settings: object) -> Service:
+        settings = {"database_url": f"sqlite:///{tmp_path / 'authz.db'}", **settings}
+        server = ServerThread(**settings)
+        target = f"127.0.0.1:{server.ports.grpc}"
+        service = Service(
+            target,
+            server.ports.metrics,
+            authz.Client(target, timeout=10),
+            grpc.insecure_channel(target),
+        )
+        running.append((server, service))
+        return service
+
+    yield start_server
+    for server, service in running:
+        service.client.close()
+        service.channel.close()
+        server.stop()
+
+
+@pytest.fixture
+def service(start) -> Service:
+    return start()
+
+
+@pytest.fixture(params=[engine.value for engine in Engine])
+def engine(request) -> Engine:
+    return Engine(request.param)
