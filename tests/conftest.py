@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import authz
 import grpc
 import pytest
 
-import authz
 from authz_service.engine.engines import Engine
 from authz_service.server.app import Server
 from authz_service.settings import Settings

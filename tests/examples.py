@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import authz
+
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.program import Budget, Question
 from authz_service.facts.fact import Fact

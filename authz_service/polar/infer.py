@@ -1,9 +1,9 @@
 """The concrete types that each variable of each rule can have.
 
-A variable that an annotation or `matches` restricts has that type. Any other one can have the types
-that all predicates around it allow: what rules for the predicate produce, what the blocks declare
-as roles and relations, and what restricted variables elsewhere ask of it. This is the least fixpoint
-of these constraints, so the order of rules does not matter.
+A variable that an annotation, `matches` or a comparison with literals restricts has that type. Any
+other one can have the types that all predicates around it allow: what rules for the predicate produce,
+what the blocks declare as roles and relations, and what restricted variables elsewhere ask of it. This
+is the least fixpoint of these constraints, so the order of rules does not matter.
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ from authz_service.polar.goals import (
 from authz_service.polar.resolve import ResolvedRule
 
 Types = dict[Variable, frozenset[str]]
+LeafTypes = Callable[[Variable, Goal], frozenset[str] | None]
 
 _NO_TYPES: frozenset[str] = frozenset()
 _INTEGERS = frozenset({INTEGER})
@@ -50,6 +51,9 @@ def infer(
                 findings.append(
                     Diagnostic("P301", f"nothing tells the type of `{variable.name}`", place, cure)
                 )
+            elif not types[variable] and variable in annotated and not _tests_nothing(rule.body):
+                message = f"no value of `{variable.name}` can meet all conditions on its type"
+                findings.append(Diagnostic("P303", message, place))
         _check_orderings(rule.body, types, findings)
     return inference.types
 
@@ -67,7 +71,7 @@ class _Inference:
             annotated = {
                 variable: types
                 for variable in rule.places
-                if (types := _restriction(variable, rule.body, counts, _test_types)) is not None
+                if (types := _restriction(variable, rule.body, counts, _plain_types)) is not None
             }
             self.annotated.append(set(annotated))
             self.types.append(dict.fromkeys(rule.places, _NO_TYPES) | annotated)
@@ -98,9 +102,7 @@ class _Inference:
         rule, types = self._rules[index], self.types[index]
         changed = False
         for variable in rule.places.keys() - self.annotated[index]:
-            found = _restriction(
-                variable, rule.body, self._counts[index], self._leaf_types(variable, types)
-            )
+            found = _restriction(variable, rule.body, self._counts[index], self._leaf_types(types))
             if found is not None and found != types[variable]:
                 types[variable] = found
                 changed = True
@@ -117,10 +119,8 @@ class _Inference:
                 changed = True
         return changed
 
-    def _leaf_types(
-        self, variable: Variable, types: Types
-    ) -> Callable[[Goal], frozenset[str] | None]:
-        def leaf_types(goal: Goal) -> frozenset[str] | None:
+    def _leaf_types(self, types: Types) -> LeafTypes:
+        def leaf_types(variable: Variable, goal: Goal) -> frozenset[str] | None:
             match goal:
                 case Atom(predicate, args):
                     return _intersection(
@@ -128,15 +128,10 @@ class _Inference:
                         for position, arg in enumerate(args)
                         if arg == variable
                     )
-                case Membership(term, values) if term == variable:
-                    return frozenset(value.type for value in values)
-                case Comparison(operator, left, right) if variable in (left, right):
-                    if operator in _ORDERINGS:
-                        return _INTEGERS
-                    other = right if left == variable else left
-                    return _types_of(other, types) if operator == "=" else None
+                case Comparison("=", left, right) if variable in (left, right):
+                    return _types_of(right if left == variable else left, types)
                 case _:
-                    return _test_types(goal) if _is_test_of(goal, variable) else None
+                    return _plain_types(variable, goal)
 
         return leaf_types
 
@@ -145,7 +140,7 @@ def _restriction(
     variable: Variable,
     goal: Goal,
     counts: Counter[Variable],
-    leaf_types: Callable[[Goal], frozenset[str] | None],
+    leaf_types: LeafTypes,
 ) -> frozenset[str] | None:
     """Return the types that `goal` leaves for `variable`; None if it says nothing about it.
 
@@ -166,18 +161,26 @@ def _restriction(
             if _occurrences(inner)[variable] < counts[variable]:
                 return None
             return _restriction(variable, inner, counts, leaf_types)
-        case TypeTest():
-            return leaf_types(goal) if goal.variable == variable else None
         case _:
-            return leaf_types(goal)
+            return leaf_types(variable, goal)
 
 
-def _test_types(goal: Goal) -> frozenset[str] | None:
-    return goal.types if isinstance(goal, TypeTest) else None
-
-
-def _is_test_of(goal: Goal, variable: Variable) -> bool:
-    return isinstance(goal, TypeTest) and goal.variable == variable
+def _plain_types(variable: Variable, goal: Goal) -> frozenset[str] | None:
+    """Return what `goal` alone says about `variable`, whatever the other rules are."""
+    match goal:
+        case TypeTest():
+            return goal.types if goal.variable == variable else None
+        case Membership(term, values) if term == variable:
+            return frozenset(value.type for value in values)
+        case Comparison(operator, left, right) if variable in (left, right):
+            if operator in _ORDERINGS:
+                return _INTEGERS
+            other = right if left == variable else left
+            if operator == "=" and not isinstance(other, Variable):
+                return frozenset({other.type})
+            return None
+        case _:
+            return None
 
 
 def _types_of(term: Term, types: Types) -> frozenset[str]:
@@ -189,6 +192,19 @@ def _intersection(sets: Iterable[frozenset[str]]) -> frozenset[str] | None:
     for types in sets:
         result = types if result is None else result & types
     return result
+
+
+def _tests_nothing(goal: Goal) -> bool:
+    """Say whether a test names an abstract type without any type of its own, such as `Actor` yet."""
+    match goal:
+        case TypeTest():
+            return not goal.types
+        case Negation(inner):
+            return _tests_nothing(inner)
+        case Conjunction(goals) | Disjunction(goals):
+            return any(map(_tests_nothing, goals))
+        case _:
+            return False
 
 
 def _occurrences(goal: Goal) -> Counter[Variable]:

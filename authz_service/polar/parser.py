@@ -128,7 +128,7 @@ class _Tokens:
 
 def _parse_item(tokens: _Tokens, findings: list[Diagnostic]) -> Item:
     """Block | rule"""
-    if tokens.at("actor", "resource") and tokens.peek(1).kind is Kind.NAME:
+    if tokens.at("actor", "resource") and not tokens.at("(", ahead=1):
         return _parse_block(tokens, findings)
     return _parse_rule(tokens)
 

@@ -4,6 +4,7 @@ What comes out still has its conjunctions in source order and no inferred types;
 `safety` complete it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -64,7 +65,15 @@ def resolve(
     if rule.body is not None:
         goals.append(_goal(rule.body, scope))
     head = Atom(rule.predicate, tuple(terms), rule.span)
-    return ResolvedRule(head, Conjunction(tuple(goals), rule.span), rule.span, scope.places)
+    return ResolvedRule(head, _conjunction(goals, rule.span), rule.span, scope.places)
+
+
+def _conjunction(goals: Iterable[Goal], span: Span) -> Conjunction:
+    """Return one conjunction without conjunctions in it, so that all goals can be put in order."""
+    flat: list[Goal] = []
+    for goal in goals:
+        flat.extend(goal.goals if isinstance(goal, Conjunction) else (goal,))
+    return Conjunction(tuple(flat), span)
 
 
 def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
@@ -83,7 +92,7 @@ def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
         case syntax.Not(inner):
             return Negation(_goal(inner, scope), span)
         case syntax.And(conditions):
-            return Conjunction(tuple(_goal(inner, scope) for inner in conditions), span)
+            return _conjunction((_goal(inner, scope) for inner in conditions), span)
         case syntax.Or(conditions):
             return Disjunction(tuple(_goal(inner, scope) for inner in conditions), span)
         case syntax.On():

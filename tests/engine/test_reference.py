@@ -1,0 +1,178 @@
+"""What policies mean: small policies, each with facts and the answers by hand, by every engine."""
+
+import pytest
+from examples import load, permits, snapshot
+
+from authz_service.engine.engines import Engine
+from authz_service.errors import EvaluationLimitReached
+
+HEAD = """
+actor User {}
+actor Robot {}
+resource Doc {
+  roles = ["viewer", "editor"];
+  permissions = ["read", "write"];
+  relations = { parent: Doc, author: User };
+  "viewer" if "editor";
+  "read" if "viewer";
+  "write" if "editor";
+"""
+
+CASES = {
+    "roles include each other": (
+        HEAD + "}",
+        ['has_role(User:a, "editor", Doc:d)', 'has_role(Robot:a, "viewer", Doc:d)'],
+        {"User:a read Doc:d": True, "User:a write Doc:d": True, "Robot:a write Doc:d": False},
+    ),
+    "the same id of another type is another entity": (
+        HEAD + "}",
+        ['has_role(User:x, "viewer", Doc:x)'],
+        {"User:x read Doc:x": True, "Robot:x read Doc:x": False},
+    ),
+    "on, along a chain": (
+        HEAD + 'role if role on "parent"; }',
+        [
+            'has_role(User:a, "viewer", Doc:top)',
+            'has_relation(Doc:mid, "parent", Doc:top)',
+            'has_relation(Doc:low, "parent", Doc:mid)',
+        ],
+        {"User:a read Doc:low": True, "User:a write Doc:low": False, "User:b read Doc:low": False},
+    ),
+    "relations point from owner to related": (
+        HEAD + '"viewer" if "author"; }',
+        ['has_relation(Doc:d, "author", User:a)'],
+        {"User:a read Doc:d": True, "User:b read Doc:d": False},
+    ),
+    "and, or and calls in shorthand": (
+        HEAD + '"read" if ("author" and is_draft(resource)) or is_public(resource); }',
+        ['has_relation(Doc:d, "author", User:a)', "is_draft(Doc:d)", "is_public(Doc:p)"],
+        {
+            "User:a read Doc:d": True,
+            "User:b read Doc:d": False,
+            "User:b read Doc:p": True,
+            "User:a write Doc:p": False,
+        },
+    ),
+    "a rule about everybody": (
+        HEAD + '} has_permission(_: User, "read", d: Doc) if is_public(d);',
+        ["is_public(Doc:p)"],
+        {
+            "User:unheard-of read Doc:p": True,
+            "User:unheard-of read Doc:q": False,
+            "Robot:r read Doc:p": False,
+        },
+    ),
+    "everybody except": (
+        HEAD
+        + """}
+        has_permission(u: User, "read", d: Doc) if is_public(d) and not is_banned(u);""",
+        ["is_public(Doc:p)", "is_banned(User:b)"],
+        {"User:a read Doc:p": True, "User:b read Doc:p": False},
+    ),
+    "not, over what a rule derives": (
+        HEAD
+        + """}
+        allow(u: User, action: String, d: Doc) if
+          has_permission(u, action, d) and not (is_locked(d) and action in ["write"]);""",
+        ['has_role(User:a, "editor", Doc:d)', "is_locked(Doc:d)"],
+        {"User:a read Doc:d": True, "User:a write Doc:d": False},
+    ),
+    "for all: a nested not with variables of its own": (
+        HEAD
+        + """}
+        has_permission(u: User, "read", d: Doc) if
+          is_shared(d) and
+          not (tag matches String and needs(d, tag) and not cleared(u, tag));""",
+        [
+            "is_shared(Doc:d)",
+            'needs(Doc:d, "x")',
+            'needs(Doc:d, "y")',
+            'cleared(User:a, "x")',
+            'cleared(User:a, "y")',
+            'cleared(User:b, "x")',
+        ],
+        {"User:a read Doc:d": True, "User:b read Doc:d": False},
+    ),
+    "comparisons of integers": (
+        HEAD
+        + """}
+        has_permission(u: User, "read", d: Doc) if
+          level(u, have) and need(d, want) and have >= want and want != 13;""",
+        ["level(User:a, 10)", "need(Doc:d, 9)", "need(Doc:e, 11)", "need(Doc:f, -1)"],
+        {
+            "User:a read Doc:d": True,
+            "User:a read Doc:e": False,
+            "User:a read Doc:f": True,
+        },
+    ),
+    "true is not 1 and not the text": (
+        HEAD
+        + """}
+        has_permission(u: User, "read", d: Doc) if flag(u, x) and x = true and is_doc(d);
+        has_permission(u: User, "write", d: Doc) if flag(u, x) and x = 1 and is_doc(d);
+        marked(u: User) if flag(u, "true");""",
+        ["flag(User:a, true)", "flag(User:b, 1)", "is_doc(Doc:d)"],
+        {
+            "User:a read Doc:d": True,
+            "User:a write Doc:d": False,
+            "User:b read Doc:d": False,
+            "User:b write Doc:d": True,
+        },
+    ),
+    "literals of entities and facts in the policy": (
+        HEAD + '} has_role(User{"root"}, "editor", _: Doc); is_public(Doc{"home"});'
+        'has_permission(_: Actor, "read", d: Doc) if is_public(d);',
+        ['has_role(User:a, "viewer", Doc:d)'],
+        {
+            "User:root write Doc:anything": True,
+            "Robot:r read Doc:home": True,
+            "Robot:r read Doc:other": False,
+        },
+    ),
+    "a variable twice in a head is the same value": (
+        HEAD + '} owns(u: User, u: User); has_permission(u: User, "read", d: Doc) if '
+        'owner matches User and has_relation(d, "author", owner) and owns(u, owner);',
+        ['has_relation(Doc:d, "author", User:a)'],
+        {"User:a read Doc:d": True, "User:b read Doc:d": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_meaning(name, engine):
+    text, facts, answers = CASES[name]
+    loaded = load(text, engine)
+    facts = snapshot(*facts)
+    assert {question: permits(loaded, facts, question) for question in answers} == answers
+
+
+def test_circles_and_diamonds_end():
+    loaded = load(HEAD + 'role if role on "parent"; }')
+    circle = [f'has_relation(Doc:{i}, "parent", Doc:{(i + 1) % 30})' for i in range(30)]
+    diamond = [f'has_relation(Doc:{i}, "parent", Doc:{j})' for i in range(12) for j in range(i)]
+    facts = snapshot(*circle, *diamond, 'has_role(User:a, "viewer", Doc:7)')
+    assert permits(loaded, facts, "User:a read Doc:3")
+    assert not permits(loaded, facts, "User:a write Doc:3")
+    assert not permits(loaded, facts, "User:b read Doc:3")
+
+
+def test_the_limit_is_an_error():
+    loaded = load(HEAD + 'role if role on "parent"; }')
+    facts = snapshot('has_role(User:a, "viewer", Doc:d)')
+    with pytest.raises(EvaluationLimitReached, match="evaluation_steps"):
+        permits(loaded, facts, "User:a read Doc:d", steps=1)
+
+
+def test_facts_that_no_rule_can_use_are_ignored(engine):
+    """A stored fact of an older policy must not count: here a permission, which is always derived."""
+    loaded = load(HEAD + "}", engine)
+    facts = snapshot('has_permission(User:a, "read", Doc:d)', 'has_role(Doc:d, "viewer", Doc:d)')
+    assert not permits(loaded, facts, "User:a read Doc:d")
+
+
+def test_oso_cannot_hold_the_smallest_integer():
+    text = HEAD + '} has_permission(u: User, "read", _: Doc) if level(u, n) and n < 0;'
+    question, facts = "User:a read Doc:d", snapshot(f"level(User:a, {-(2**63)})")
+    assert permits(load(text), facts, question)
+    with pytest.raises(Exception, match="--engine reference"):
+        permits(load(text, Engine.OSO), facts, question)
