@@ -1,24 +1,26 @@
-"""The client of the authorization service.
+"""Python client of the authorization service.
 
-    import authz
+    from authz import Client
 
-    with authz.Client("127.0.0.1:50051") as client:
-        client.write_facts(insert=['has_role(Employee:alice, "admin", Customer:acme)'])
-        if client.authorize("Employee:alice", "disarm", "SecuritySystem:s1"):
-            ...  # permitted
-        else:
-            ...  # denied: the policy does not permit it
+    with Client("127.0.0.1:50051") as client:
+        client.publish_policy({"policy.polar": POLICY})
+        client.write_facts(insert=['has_role(User:alice, "owner", Organization:acme)'])
+        if client.authorize("User:alice", "read", "Organization:acme"):
+            print("alice may read acme")
+        for fact in client.read_facts("has_role(_, _, Organization:acme)"):
+            print(fact)
 
-A decision is true only if the service has permitted. Whatever goes wrong raises an `AuthzError`: an
-error is never a decision. `AsyncClient` is the same for asyncio.
+A decision is true exactly if it permits. Whatever is not a decision raises an AuthzError; see
+`authz.errors`. AsyncClient has the same calls for asyncio.
 """
 
-from authz._aio import AsyncClient
-from authz._argument import AnyOf
+from authz._argument import ANY, AnyOf, Value
+from authz._async_client import AsyncClient
 from authz._client import Client
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
 from authz._fact import Fact, FactPattern, parse_facts
+from authz._pending import Pending
 from authz._results import Policy, PublishedPolicy, WriteOutcome, WriteResult
 from authz.errors import (
     AuthzError,
@@ -35,6 +37,7 @@ from authz.errors import (
 )
 
 __all__ = [
+    "ANY",
     "Answer",
     "AnyOf",
     "AsyncClient",
@@ -50,6 +53,7 @@ __all__ = [
     "LimitReached",
     "NotFound",
     "NotReady",
+    "Pending",
     "Policy",
     "PolicyRejected",
     "PublishedPolicy",
@@ -57,6 +61,7 @@ __all__ = [
     "ServiceError",
     "Unavailable",
     "UnexpectedAnswer",
+    "Value",
     "WriteOutcome",
     "WriteResult",
     "parse_facts",

@@ -86,7 +86,7 @@ def argument_text(argument: Value | AnyOf) -> str:
 
 
 def _id_text(identifier: str) -> str:
-    """Return the id bare if it can be read so; `#` and controls are quoted for the reader's sake."""
+    """Return the id bare if it reads back so, and is easy to read: `#` and controls are not."""
     is_bare = (
         BARE.fullmatch(identifier)
         and identifier.isprintable()
@@ -131,10 +131,10 @@ def scan_hole(scanner: Scanner) -> Value | AnyOf:
         return ANY
     if word in ("true", "false"):
         return word == "true"
-    if _INTEGER.fullmatch(word) and int(word) in _INT64:
-        return int(word)
-    scanner.position = start
-    scanner.fail(_VALUE)
+    if not _INTEGER.fullmatch(word) or int(word) not in _INT64:
+        scanner.position = start
+        scanner.fail(_VALUE)
+    return int(word)
 
 
 def _scan_entity(scanner: Scanner, type_name: str) -> Entity | AnyOf:

@@ -1,63 +1,62 @@
-"""Client: the service for threads that wait for its answers."""
+"""Client: the service, for threads."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import grpc
 
 from authz import _calls as calls
-from authz._channel import DEFAULT_STORE, DEFAULT_TARGET, DEFAULT_TIMEOUT, OPTIONS, Metadata
-from authz._decision import Answer, Decision
+from authz._call import Call, Result
+from authz._decision import Answer, Decision, Question, to_question
 from authz._entity import Entity
-from authz._fact import Fact, FactPattern
+from authz._fact import Fact, FactPattern, to_facts, to_pattern
 from authz._results import Policy, PublishedPolicy, WriteResult
-from authz._retry import Attempts, require_timeout
+from authz._retry import Attempts
+from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
-
-Result = TypeVar("Result")
 
 
 class Client:
-    """Asks the service at `target`. One client may be used by many threads; close it after use.
+    """Asks the service, and waits for the answer. Safe to share between threads.
 
-    `timeout` is the time in seconds that a call may take in all, retries included; each method takes
-    another one. Without `credentials` the channel is not encrypted. Every failure raises an error
-    of `authz.errors`; none is ever returned as a decision.
+    Every call raises an AuthzError if it has no answer by its timeout, which is in seconds and
+    includes all attempts. Calls that only read are tried again while the service is unavailable;
+    writes and publications are sent once, but wait for a connection.
     """
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: str = "127.0.0.1:50051",
         *,
-        store: str = DEFAULT_STORE,
-        timeout: float = DEFAULT_TIMEOUT,
+        store: str = "default",
+        timeout: float = 2.0,
         credentials: grpc.ChannelCredentials | None = None,
-        metadata: Metadata = (),
+        metadata: Iterable[tuple[str, str | bytes]] = (),
     ) -> None:
-        self._target = target
-        self._store = store
-        self._timeout = require_timeout(timeout)
-        self._metadata = tuple(metadata)
-        if credentials is None:
-            self._channel = grpc.insecure_channel(target, OPTIONS)
-        else:
-            self._channel = grpc.secure_channel(target, credentials, OPTIONS)
+        self._settings = Settings(target, store, timeout, credentials, tuple(metadata))
+        self._channel = (
+            grpc.insecure_channel(target, CHANNEL_OPTIONS)
+            if credentials is None
+            else grpc.secure_channel(target, credentials, CHANNEL_OPTIONS)
+        )
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the channel; calls under way fail."""
+        """Close the connection. Calls under way fail; later calls are a RuntimeError."""
+        self._is_closed = True
         self._channel.close()
 
     def authorize(
@@ -69,18 +68,25 @@ class Client:
         context_facts: Iterable[Fact | str] = (),
         timeout: float | None = None,
     ) -> Decision:
-        """Ask whether `actor` may perform `action` on `resource`. The decision is true if it may.
+        """Decide whether `actor` may perform `action` on `resource`.
 
-        `context_facts` hold for this question only.
+        `context_facts` hold for this question only, as if they were stored.
         """
-        question = calls.question_of(actor, action, resource, context_facts)
-        return self._run(calls.authorize(self._store, question), timeout)
+        question = Question(actor, action, resource, context_facts)
+        return self._ask(calls.authorize(self._settings.store, question), timeout)
 
     def authorize_batch(
-        self, questions: Iterable[calls.AnyQuestion], *, timeout: float | None = None
+        self,
+        questions: Iterable[Question | tuple[Entity | str, str, Entity | str]],
+        *,
+        timeout: float | None = None,
     ) -> list[Answer]:
-        """Ask many questions against one snapshot; return an answer for each, in their order."""
-        return self._run(calls.authorize_batch(self._store, questions), timeout)
+        """Decide many questions against one snapshot; the answers are in the questions' order.
+
+        Each question is answered or fails on its own. The call raises for what concerns them all.
+        """
+        wanted = tuple(map(to_question, questions))
+        return self._ask(calls.authorize_batch(self._settings.store, wanted), timeout)
 
     def write_facts(
         self,
@@ -89,62 +95,68 @@ class Client:
         delete: Iterable[Fact | str] = (),
         timeout: float | None = None,
     ) -> WriteResult:
-        """Delete the facts of `delete`, then insert those of `insert`; all of it or nothing.
+        """Delete and insert facts: all of them or none.
 
-        Is not repeated by itself: after Unavailable or DeadlineExceeded the writes may have happened.
+        Deletes come first, then inserts, so that a fact in both is stored afterwards. When this
+        raises Unavailable or DeadlineExceeded the writes may or may not have happened. They can
+        be repeated, unless another writer's changes to the same facts would be undone by that.
         """
-        return self._run(calls.write_facts(self._store, insert, delete), timeout)
+        call = calls.write_facts(self._settings.store, to_facts(delete), to_facts(insert))
+        return self._ask(call, timeout)
 
     def read_facts(
         self,
         pattern: FactPattern | str | None = None,
         *,
-        page_size: int = 0,
+        page_size: int = 1000,
         timeout: float | None = None,
     ) -> Iterator[Fact]:
-        """Yield the stored facts that match, all if there is no pattern. `timeout` is for a page."""
-        wanted = FactPattern.parse(pattern) if isinstance(pattern, str) else pattern
-        token = ""
-        while True:
-            call = calls.read_facts(self._store, wanted, page_size, token)
-            page = self._run(call, timeout)
-            token = page.next_token
-            yield from page.facts
-            if not token:
-                return
+        """Yield the stored facts that `pattern` finds, or all, page by page.
+
+        The timeout is for each page. Each page is one snapshot; a fact that is stored throughout
+        is yielded exactly once.
+        """
+        call = calls.read_facts(self._settings.store, to_pattern(pattern), page_size)
+        return self._iterate(call, self._settings.timeout_or_default(timeout))
 
     def publish_policy(
         self, files: Mapping[str, str], *, timeout: float | None = None
     ) -> PublishedPolicy:
-        """Check the policy that `files` (texts by name) make, and put it in force.
-
-        Raises PolicyRejected with the findings if it has errors.
-        """
-        return self._run(calls.publish_policy(self._store, files), timeout)
+        """Make these files, text by name, the whole active policy. Raises PolicyRejected."""
+        return self._ask(calls.publish_policy(self._settings.store, files), timeout)
 
     def get_policy(self, version: int = 0, *, timeout: float | None = None) -> Policy:
-        """Return a version of the policy as it was published; 0 is the active one."""
-        return self._run(calls.get_policy(self._store, version), timeout)
+        """Return a policy version as it was published; 0 is the active one."""
+        return self._ask(calls.get_policy(self._settings.store, version), timeout)
 
-    def _run(self, call: calls.Call[Result], timeout: float | None) -> Result:
-        timeout = self._timeout if timeout is None else require_timeout(timeout)
-        ask = self._channel.unary_unary(
-            call.path,
-            request_serializer=type(call.request).SerializeToString,
-            response_deserializer=call.response.FromString,
-        )
-        attempts = Attempts(timeout, repeatable=call.repeatable)
+    def _iterate(self, first: Call[calls.FactPage], seconds: float) -> Iterator[Fact]:
+        call: Call[calls.FactPage] | None = first
+        while call is not None:
+            page = self._run(call, seconds)
+            yield from page.facts
+            call = page.rest
+
+    def _ask(self, call: Call[Result], timeout: float | None) -> Result:
+        return self._run(call, self._settings.timeout_or_default(timeout))
+
+    def _run(self, call: Call[Result], seconds: float) -> Result:
+        if self._is_closed:
+            raise RuntimeError("this client is closed")
+        attempts = Attempts(seconds, repeatable=call.repeatable)
         while True:
             try:
-                response = ask(
-                    call.request,
-                    timeout=attempts.time_left(),
-                    metadata=self._metadata,
-                    wait_for_ready=not call.repeatable,
-                )
+                answer = self._send(call, attempts.time_left())
             except grpc.RpcError as failure:
-                error = error_of_call(failure, self._target, timeout)
-                error.__cause__ = failure
+                error = error_of_call(failure, self._settings.target, seconds)
             else:
-                return call.read(response)
+                return call.read(answer)
             time.sleep(attempts.pause_after(error))
+
+    def _send(self, call: Call[Result], time_left: float) -> bytes:
+        send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(call.path)
+        return send(
+            call.request,
+            timeout=time_left,
+            metadata=self._settings.metadata,
+            wait_for_ready=not call.repeatable,
+        )

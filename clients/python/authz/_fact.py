@@ -154,6 +154,10 @@ class FactPattern:
         return f"{self.predicate or '_'}{holes}"
 
 
+def to_pattern(pattern: FactPattern | str | None) -> FactPattern | None:
+    return FactPattern.parse(pattern) if isinstance(pattern, str) else pattern
+
+
 def _scan_predicate(scanner: Scanner) -> str:
     scanner.skip_space()
     predicate = scanner.take(NAME)

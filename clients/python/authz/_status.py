@@ -74,7 +74,7 @@ def error_of_question(error: QuestionError) -> AuthzError:
 
 
 def error_of_call(failure: grpc.RpcError, target: str, timeout: float) -> AuthzError:
-    """Return the error that a failed call stands for. One that gRPC itself raised names the target."""
+    """Return the error that a failed call stands for; one from gRPC itself names the target."""
     details = _read_details(failure)
     message = failure.details() or "the service gave no reason"
     if not details.reason:
@@ -106,7 +106,7 @@ def _read_details(failure: grpc.RpcError) -> _Details:
 
 
 def _packed_details(failure: grpc.RpcError) -> Iterator[PackedMessage]:
-    # Both clients' failures give pairs; the stubs describe them differently.
+    # Threads and asyncio type the trailers differently, and iterate over them alike.
     trailers = cast("Iterable[tuple[str, str | bytes]]", failure.trailing_metadata() or ())
     for key, value in trailers:
         if key == DETAILS_KEY and isinstance(value, bytes):

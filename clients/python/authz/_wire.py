@@ -58,8 +58,7 @@ def _read_value(message: fact_pb2.Value) -> Value:
         case "boolean":
             return message.boolean
         case _:
-            pass
-    raise UnexpectedAnswer("a fact has an argument of a kind that this client does not know")
+            raise UnexpectedAnswer("a fact has an argument of a kind unknown to this client")
 
 
 def read_time(message: Timestamp) -> datetime:

@@ -1,0 +1,41 @@
+"""What a client is told once: where the service is, and how to talk to it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from authz._retry import require_timeout
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+CHANNEL_OPTIONS: Final = (
+    # One mechanism retries, and it is ours: authz._retry. A service config, which could also
+    # set timeouts, is not even looked up.
+    ("grpc.enable_retries", 0),
+    ("grpc.service_config_disable_resolution", 1),
+    # A service that restarts is found again within a second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A page of 1000 facts, or a policy of 100 files.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    # The findings about a policy travel in the trailers; 8 KiB, gRPC's default, would cut them.
+    ("grpc.max_metadata_size", 64 * 1024),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the service is, which store to ask, and how long to wait for an answer."""
+
+    target: str
+    store: str
+    timeout: float
+    credentials: grpc.ChannelCredentials | None
+    metadata: Metadata
+
+    def __post_init__(self) -> None:
+        require_timeout(self.timeout)
+
+    def timeout_or_default(self, timeout: float | None) -> float:
+        return self.timeout if timeout is None else require_timeout(timeout)

@@ -1,0 +1,175 @@
+"""A real gRPC server on a loopback port that answers as it is told to, call by call."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import grpc
+from authz.v1 import authorization_service_pb2 as authorization_pb
+from authz.v1 import authorization_service_pb2_grpc as authorization_grpc
+from authz.v1 import fact_service_pb2 as fact_pb
+from authz.v1 import fact_service_pb2_grpc as fact_grpc
+from authz.v1 import policy_service_pb2 as policy_pb
+from authz.v1 import policy_service_pb2_grpc as policy_grpc
+from google.protobuf.any_pb2 import Any as PackedMessage
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+Step = Callable[[Any, grpc.ServicerContext], Message]
+
+NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+NOON_MESSAGE = Timestamp(seconds=int(NOON.timestamp()), nanos=123456789)
+
+
+class ScriptedService(
+    authorization_grpc.AuthorizationServiceServicer,
+    fact_grpc.FactServiceServicer,
+    policy_grpc.PolicyServiceServicer,
+):
+    """Plays one step for each call, and the last one for ever; keeps what it was asked."""
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        self.requests: list[Any] = []
+        self.metadata: list[dict[str, str | bytes]] = []
+        self.target = ""
+        self._steps = list(steps)
+
+    def _play(self, request: Any, rpc: grpc.ServicerContext) -> Any:
+        self.requests.append(request)
+        self.metadata.append(dict(rpc.invocation_metadata()))
+        step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
+        return step(request, rpc)
+
+    Authorize = BatchAuthorize = _play
+    WriteFacts = ReadFacts = _play
+    PublishPolicy = GetPolicy = _play
+
+
+@contextmanager
+def serving(*steps: Step, port: int = 0, after: float = 0) -> Iterator[ScriptedService]:
+    """Serve, `after` some seconds: until then nobody listens at the port."""
+    service = ScriptedService(steps)
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_metadata_size", 65536)])
+    authorization_grpc.add_AuthorizationServiceServicer_to_server(service, server)
+    fact_grpc.add_FactServiceServicer_to_server(service, server)
+    policy_grpc.add_PolicyServiceServicer_to_server(service, server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}") if not after else port
+    service.target = f"127.0.0.1:{port}"
+
+    def start() -> None:
+        if after:
+            server.add_insecure_port(service.target)
+        server.start()
+
+    starting = threading.Timer(after, start)
+    starting.start()
+    if not after:
+        starting.join()
+    try:
+        yield service
+    finally:
+        starting.join()
+        server.stop(grace=None).wait()
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answer(message: Message) -> Step:
+    return lambda _request, _rpc: message
+
+
+def hang(_request: Message, rpc: grpc.ServicerContext) -> Message:
+    """Answer once nobody waits any longer."""
+    while rpc.is_active():
+        time.sleep(0.01)
+    return decided()
+
+
+def fail(code: grpc.StatusCode, message: str = "told to fail", *details: Message) -> Step:
+    def step(_request: Message, rpc: grpc.ServicerContext) -> NoReturn:
+        packed = [PackedMessage() for _ in details]
+        for detail, into in zip(details, packed, strict=True):
+            into.Pack(detail)
+        status = Status(code=code.value[0], message=message, details=packed)
+        rpc.abort_with_status(rpc_status.to_status(status))
+
+    return step
+
+
+def decided(
+    decision: int = authorization_pb.DECISION_PERMIT,
+    **changed: Any,
+) -> authorization_pb.AuthorizeResponse:
+    whole = {
+        "decision": decision,
+        "consistency_token": "token-1",
+        "policy_version": 3,
+        "evaluated_at": NOON_MESSAGE,
+        "decision_id": "decision-1",
+    }
+    return authorization_pb.AuthorizeResponse(**(whole | changed))
+
+
+def decided_batch(
+    *results: authorization_pb.QuestionResult,
+) -> authorization_pb.BatchAuthorizeResponse:
+    return authorization_pb.BatchAuthorizeResponse(
+        results=results,
+        consistency_token="token-1",
+        policy_version=3,
+        evaluated_at=NOON_MESSAGE,
+    )
+
+
+PERMIT = answer(decided(authorization_pb.DECISION_PERMIT))
+DENY = answer(decided(authorization_pb.DECISION_DENY))
+UNAVAILABLE = fail(grpc.StatusCode.UNAVAILABLE)
+
+
+def oblige(request: Message, _rpc: grpc.ServicerContext) -> Message:
+    """Answer any request as a content service would: permit, store, publish."""
+    match request:
+        case authorization_pb.AuthorizeRequest():
+            return decided()
+        case authorization_pb.BatchAuthorizeRequest():
+            return decided_batch(*(_permit for _ in request.questions))
+        case fact_pb.WriteFactsRequest():
+            return fact_pb.WriteFactsResponse(
+                outcomes=[_outcome(write) for write in request.writes],
+                consistency_token="token-2",
+                policy_version=3,
+            )
+        case fact_pb.ReadFactsRequest():
+            return fact_pb.ReadFactsResponse(consistency_token="token-2")
+        case policy_pb.PublishPolicyRequest():
+            return policy_pb.PublishPolicyResponse(policy_version=4, consistency_token="token-3")
+        case policy_pb.GetPolicyRequest():
+            return policy_pb.GetPolicyResponse(
+                files=[policy_pb.PolicyFile(name="policy.polar", text="actor User {}")],
+                policy_version=4,
+                published_at=NOON_MESSAGE,
+                consistency_token="token-3",
+            )
+    raise AssertionError(request)
+
+
+_permit = authorization_pb.QuestionResult(
+    decision=authorization_pb.DECISION_PERMIT, decision_id="decision-1"
+)
+
+
+def _outcome(write: fact_pb.FactWrite) -> fact_pb.WriteOutcome:
+    is_insert = write.WhichOneof("operation") == "insert"
+    return fact_pb.WRITE_OUTCOME_CREATED if is_insert else fact_pb.WRITE_OUTCOME_DELETED

@@ -1,0 +1,56 @@
+import itertools
+import math
+
+import pytest
+from authz import Client, NotFound, Unavailable
+from authz._retry import LONGEST_PAUSE, Attempts, pauses, require_timeout
+
+
+class FakeClock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_pauses_double_up_to_a_second():
+    longest = pauses(jitter=lambda _low, high: high)
+
+    assert list(itertools.islice(longest, 8)) == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]
+
+
+def test_pauses_are_jittered_by_half():
+    for pause, bound in zip(itertools.islice(pauses(), 6), [0.02, 0.04, 0.08], strict=False):
+        assert bound / 2 <= pause <= bound <= LONGEST_PAUSE
+
+
+def test_attempts_fill_the_time_and_end_with_the_last_failure():
+    clock = FakeClock()
+    attempts = Attempts(2.0, repeatable=True, clock=clock)
+    last = Unavailable("still down")
+
+    def keep_trying():
+        while True:
+            clock.now += attempts.pause_after(last)
+
+    with pytest.raises(Unavailable) as caught:
+        keep_trying()
+
+    assert caught.value is last
+    assert 1.9 < clock.now < 2.0
+
+
+@pytest.mark.parametrize(
+    ("failure", "repeatable"), [(Unavailable("down"), False), (NotFound("no store"), True)]
+)
+def test_nothing_else_is_tried_again(failure, repeatable):
+    with pytest.raises(type(failure)):
+        Attempts(2.0, repeatable=repeatable).pause_after(failure)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, -math.inf, math.nan])
+def test_timeouts_are_positive_and_finite(seconds):
+    with pytest.raises(ValueError, match="positive and finite"):
+        require_timeout(seconds)
+    with pytest.raises(ValueError, match="positive and finite"):
+        Client(timeout=seconds)
