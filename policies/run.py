@@ -19,7 +19,6 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-TARGET = "127.0.0.1:50051"
 START_SECONDS = 20.0
 
 console = Console()
@@ -53,17 +52,19 @@ def main(
     ],
     *,
     once: Annotated[bool, typer.Option("--once", help="Stop the service after the table.")] = False,
+    port: Annotated[int, typer.Option(help="The port to serve on.")] = 50051,
 ) -> None:
     """Start the service on POLICY, ask its cases, print them, and keep serving."""
+    target = f"127.0.0.1:{port}"
     folder = Path(".demo")
     folder.mkdir(exist_ok=True)
     database = f"sqlite:///{folder / policy.name}.db"
-    command = [sys.executable, "-m", "authz_service", "serve", "--listen", TARGET]
+    command = [sys.executable, "-m", "authz_service", "serve", "--listen", target]
     with subprocess.Popen([*command, "--database-url", database]) as service:
         try:
-            differing = _ask(policy, service)
+            differing = _ask(policy, target, service)
             if not once:
-                console.print(f"\nServing on {TARGET}. Ask something yourself in another terminal:")
+                console.print(f"\nServing on {target}. Ask something yourself in another terminal:")
                 console.print("  .venv/bin/authz check Employee:alice disarm SecuritySystem:s1")
                 console.print("Ctrl-C stops the service.")
                 service.wait()
@@ -74,9 +75,9 @@ def main(
     raise typer.Exit(1 if differing else 0)
 
 
-def _ask(policy: Path, service: "subprocess.Popen[bytes]") -> int:
+def _ask(policy: Path, target: str, service: "subprocess.Popen[bytes]") -> int:
     """Load the policy and the facts, ask and print the cases; return how many answers differ."""
-    with authz.Client(TARGET, timeout=10) as client:
+    with authz.Client(target, timeout=10) as client:
         _wait_until_serving(client, service)
         client.publish_policy(
             {"policy.polar": (policy / "policy.polar").read_text(encoding="utf-8")}

@@ -8,6 +8,8 @@ import authz
 import grpc
 import pytest
 from authz.v1 import authorization_service_pb2 as pb
+from authz.v1 import fact_service_pb2
+from authz.v1.fact_service_pb2_grpc import FactServiceStub
 from examples import fact_lines, policy_text
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -182,8 +184,6 @@ def test_pages_hold_every_fact_once(ready):
 
 
 def test_a_page_token_belongs_to_its_pattern(ready):
-    from authz.v1 import fact_service_pb2
-    from authz.v1.fact_service_pb2_grpc import FactServiceStub
 
     call = FactServiceStub(ready.channel).ReadFacts
     token = call(fact_service_pb2.ReadFactsRequest(page_size=1)).next_page_token

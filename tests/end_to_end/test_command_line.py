@@ -1,0 +1,282 @@
+"""The command line against a real `authz serve` process: outputs, exit codes, signals, kills."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import authz
+import pytest
+from examples import POLICIES, fact_lines
+
+ROOT = POLICIES.parent
+
+
+class Serve:
+    """`authz serve` as a process on free ports."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = (folder / "log").open("ab")
+        database = f"sqlite:///{folder / 'authz.db'}"
+        addresses = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "authz_service",
+                "serve",
+                "--database-url",
+                database,
+                *addresses,
+                *options,
+            ],
+            stderr=subprocess.PIPE,
+        )
+        line = b""
+        for line in self.process.stderr:
+            if b'"serving"' in line:
+                break
+        else:
+            pytest.fail(f"the service did not start: {line!r}")
+        self.target = f"127.0.0.1:{json.loads(line)['grpc_port']}"
+        self._drain = threading.Thread(target=self._copy)
+        self._drain.start()
+
+    def _copy(self) -> None:
+        for line in self.process.stderr:
+            self.log.write(line)
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=20)
+        self._drain.join()
+        self.process.stderr.close()
+        self.log.close()
+        return code
+
+
+@pytest.fixture
+def serve(tmp_path):
+    running: list[Serve] = []
+
+    def start(*options: str) -> Serve:
+        running.append(Serve(tmp_path, *options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        if server.process.poll() is None:
+            server.end(signal.SIGTERM)
+
+
+def run(*args: str, target: str = "", text: str | None = None, **environment: str):
+    extra = {"AUTHZ_TARGET": target} if target else {}
+    return subprocess.run(
+        [sys.executable, "-m", "authz_service", *args],
+        capture_output=True,
+        text=True,
+        input=text,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **extra, **environment},
+    )
+
+
+def test_from_nothing_to_a_decision(serve):
+    target = serve().target
+    answer = run("check", "Employee:alice", "arm", "SecuritySystem:s1", target=target)
+    assert (answer.returncode, answer.stdout) == (4, "")
+    assert "has no policy yet; publish one with `authz policy publish` (NO_POLICY)" in answer.stderr
+
+    published = run("policy", "publish", "policies/security_company", target=target)
+    assert (published.returncode, published.stdout) == (0, "policy version 1 is active\n")
+    file = "policies/security_company/facts.txt"
+    written = run("facts", "write", "--file", file, target=target)
+    assert (written.returncode, written.stdout) == (0, "14 facts: 14 created\n")
+
+    permit = run("check", "Employee:alice", "arm", "SecuritySystem:s1", target=target)
+    assert (permit.returncode, permit.stdout) == (0, "PERMIT\n")
+    deny = run("check", "Employee:bob", "disarm", "SecuritySystem:s1", target=target)
+    assert (deny.returncode, deny.stdout) == (1, "DENY\n")
+    context = 'has_role(Employee:bob, "manager", Location:acme-hq)'
+    asked = ("check", "Employee:bob", "disarm", "SecuritySystem:s1", "-c", context, "--json")
+    permit = run(*asked, target=target)
+    assert permit.returncode == 0
+    assert json.loads(permit.stdout)["decision"] == "PERMIT"
+    wrong = run("check", "Employee:bob", "disram", "SecuritySystem:s1", target=target)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean `disarm`?" in wrong.stderr
+
+    read = run("facts", "read", "is_suspended", target=target)
+    assert (read.returncode, read.stdout) == (0, "is_suspended(Employee:sam)\n")
+    assert (
+        run("facts", "write", "is_suspended(Employee:sam)", "--delete", target=target).returncode
+        == 0
+    )
+    assert run("check", "Employee:sam", "view", "SecuritySystem:s1", target=target).returncode == 0
+
+    everything = run("facts", "read", target=target)
+    again = run("facts", "write", "--file", "-", "--json", target=target, text=everything.stdout)
+    assert json.loads(again.stdout)["existed"] == 13
+
+    shown = run("policy", "show", "--json", target=target)
+    [text] = json.loads(shown.stdout)["files"].values()
+    assert text == (POLICIES / "security_company" / "policy.polar").read_text()
+
+
+def test_a_wrong_policy_exits_with_3_and_the_old_one_stays(serve, tmp_path):
+    target = serve().target
+    assert run("policy", "publish", "policies/github", target=target).returncode == 0
+    bad = tmp_path / "bad.polar"
+    bad.write_text("actor User {\n  roles = [1];\n}\nf(x) if ;\n")
+    refused = run("policy", "publish", str(bad), target=target)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr == (
+        f"{bad}:2:12: P010 expected a quoted name, found `1`\n"
+        "      roles = [1];\n               ^\n"
+        f"{bad}:4:9: P010 expected a variable or a literal, found `;`\n"
+        "    f(x) if ;\n            ^\n"
+        "error: the policy has 2 errors\n"
+    )
+    assert "policy version 1" not in refused.stdout
+    assert '"policy_version": 1' in run("policy", "show", "--json", target=target).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (("check", "Employee:alice", "arm"), 2, "Missing argument"),
+        (("check", "ns::Employee:alice", "arm", "SecuritySystem:s1"), 2, "::"),
+        (("check", "alice", "arm", "SecuritySystem:s1"), 2, "alice"),
+        (("facts", "write", "has_role(User:a"), 2, "column"),
+        (("facts", "write"), 2, "there are no facts"),
+        (("facts", "write", "--file", "/nonexistent"), 2, "cannot read"),
+        (("policy", "publish", "/nonexistent"), 2, "cannot read"),
+        (("policy", "publish", "docs"), 2, "no .polar file"),
+        (("check", "A:a", "b", "C:c", "--timeout", "0.3"), 4, "127.0.0.1:1 "),
+    ],
+    ids=range(9),
+)
+def test_wrong_usage_and_no_service(args, code, message):
+    result = run(*args, target="127.0.0.1:1")
+    assert (result.returncode, result.stdout) == (code, "")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_sigterm_is_graceful(serve):
+    server = serve()
+    run("policy", "publish", "policies/security_company", target=server.target)
+    assert server.end(signal.SIGTERM) == 0
+
+
+def test_two_services_cannot_share_a_database(serve, tmp_path):
+    serve()
+    options = ("--database-url", f"sqlite:///{tmp_path / 'authz.db'}", "--listen", "127.0.0.1:0")
+    second = run("serve", *options, "--metrics-listen", "127.0.0.1:0")
+    assert second.returncode == 4
+    assert "in use by another process" in second.stderr
+
+
+def test_acknowledged_writes_survive_sigkill(serve):
+    """Kill in the middle of writes, ten times: every acknowledged fact and the policy are there."""
+    acknowledged: set[str] = set()
+    facts = fact_lines("security_company")
+    server = serve()
+    with authz.Client(server.target, timeout=10) as client:
+        text = (POLICIES / "security_company" / "policy.polar").read_text()
+        client.publish_policy({"policy.polar": text})
+        client.write_facts(insert=facts)
+    acknowledged.update(map(str, facts))
+    for round_ in range(10):
+        client = authz.Client(server.target, timeout=5)
+        writing = threading.Event()
+
+        def write(client=client, round_=round_, writing=writing):
+            for number in range(100_000):
+                pair = [f"is_suspended(Employee:r{round_}-{number}-{half})" for half in "ab"]
+                try:
+                    client.write_facts(insert=pair)
+                except authz.AuthzError:
+                    return
+                acknowledged.update(pair)
+                if number == 3:
+                    writing.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert writing.wait(20)
+        time.sleep(0.003 * round_)  # at another moment of a write each time
+        server.end(signal.SIGKILL)
+        client.close()
+        writer.join()
+        server = serve()
+        with authz.Client(server.target, timeout=10) as client:
+            stored = {str(fact) for fact in client.read_facts()}
+            assert acknowledged <= stored
+            halves = [re.sub(r"-[ab]\)$", "", fact) for fact in stored if "Employee:r" in fact]
+            assert all(halves.count(pair) == 2 for pair in set(halves)), "half of a write is stored"
+            assert client.get_policy().version == 1
+            assert client.authorize("Employee:alice", "disarm", "SecuritySystem:s1")
+            assert not client.authorize(f"Employee:r{round_}-0-a", "view", "SecuritySystem:s1")
+
+
+def test_config_is_redacted():
+    shown = run("config", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
+    assert shown.returncode == 0
+    assert "hunter2" not in shown.stdout + shown.stderr
+    assert "app:***@db" in shown.stdout
+    for setting in ("AUTHZ_LISTEN", "AUTHZ_DATABASE_URL", "AUTHZ_ENGINE"):
+        assert setting in shown.stdout
+    refused = run("serve", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
+    assert refused.returncode == 4
+    assert "hunter2" not in refused.stdout + refused.stderr
+    wrong = run("config", AUTHZ_MAX_BATCH_QUESTIONS="hunter2")
+    assert wrong.returncode == 2
+    assert "max_batch_questions" in wrong.stderr
+    assert "hunter2" not in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["", "serve", "check", "policy publish", "facts write", "facts read"]
+)
+def test_help_teaches(command):
+    shown = run(*command.split(), "--help")
+    assert shown.returncode == 0
+    assert len(shown.stdout.splitlines()) > 8
+
+
+def test_the_demo_runs_and_compares(tmp_path):
+    """`make run ONCE=1` in another folder, on other ports than the default ones."""
+    environment = {**os.environ, "AUTHZ_METRICS_LISTEN": "127.0.0.1:0"}
+    command = [
+        sys.executable,
+        str(POLICIES / "run.py"),
+        str(POLICIES / "security_company"),
+        "--once",
+        "--port",
+        "50991",
+    ]
+    shown = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "16 questions, 0 answers other than expected" in shown.stdout
+    cases = tmp_path / "wrong"
+    cases.mkdir()
+    for name in ("policy.polar", "facts.txt", "cases.txt"):
+        text = (POLICIES / "security_company" / name).read_text()
+        (cases / name).write_text(
+            text.replace("PERMIT      Employee:vic ", "DENY        Employee:vic ")
+        )
+    command[2] = str(cases)
+    shown = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert shown.returncode == 1
+    assert "16 questions, 1 answers other than expected" in shown.stdout
