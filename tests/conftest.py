@@ -12,7 +12,8 @@ import pytest
 
 from authz_service.engine.engines import Engine
 from authz_service.server.app import Server
-from authz_service.settings import Settings
+from authz_service.server.log import log_to_stderr
+from authz_service.settings import LogLevel, Settings
 
 
 @dataclass
@@ -23,6 +24,9 @@ class Service:
     metrics_port: int
     client: authz.Client
     channel: grpc.Channel
+
+
+log_to_stderr(LogLevel.ERROR)
 
 
 class ServerThread:

@@ -28,6 +28,12 @@ class ArgShape:
     def accepts(self, value: Value) -> bool:
         return value.type in self.types and (self.values is None or value in self.values)
 
+    def covers(self, other: "ArgShape") -> bool:
+        """Say whether everything that `other` accepts is accepted here."""
+        if not other.types <= self.types:
+            return False
+        return self.values is None or (other.values is not None and other.values <= self.values)
+
     def __str__(self) -> str:
         shown = self.values if self.values is not None else self.types
         return " | ".join(sorted(map(str, shown)))
@@ -44,6 +50,10 @@ class Shape:
         return len(self.args) == len(fact.args) and all(
             arg.accepts(value) for arg, value in zip(self.args, fact.args, strict=True)
         )
+
+    def covers(self, other: "Shape") -> bool:
+        """Say whether every fact that `other` accepts is accepted here; the arities are equal."""
+        return all(own.covers(arg) for own, arg in zip(self.args, other.args, strict=True))
 
     def __str__(self) -> str:
         return f"{self.predicate}({', '.join(map(str, self.args))})"
@@ -104,7 +114,8 @@ def _unusable(fact: Fact, shapes: list[Shape]) -> UnusableFact:
     if value.type == STRING:
         known = [v.id for shape in nearest for v in shape.args[position].values or ()]
         hint = f"; {did_you_mean(value.id, known)}" if known else ""
-    wanted = "; ".join(map(str, nearest[:3]))
+    telling = [s for s in nearest if not any(t.covers(s) for t in nearest if t is not s)]
+    wanted = "; ".join(map(str, (telling or nearest)[:3]))
     return UnusableFact(
         f"no rule of the policy can use {fact}{hint}; rules use {wanted}", field=f"args[{position}]"
     )

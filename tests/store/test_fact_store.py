@@ -181,7 +181,8 @@ def test_unknown_store(store, call: Callable[[FactStore], object]):
         call(store)
 
 
-def test_what_cannot_be_opened_is_explained(tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_what_cannot_be_opened_is_explained(tmp_path):
     (tmp_path / "text.db").write_text(
         "this is not a database, but long enough to be looked at" * 50
     )

@@ -1,0 +1,96 @@
+"""What the documents show is what happens: commands, snippets, reasons and settings."""
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+
+import grpc
+import pytest
+from examples import POLICIES, fact_lines, load, permits, policy_text, snapshot
+
+from authz_service.server import status
+from authz_service.settings import Settings
+
+ROOT = POLICIES.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def demo(service):
+    service.client.publish_policy({"policy.polar": policy_text("security_company")})
+    service.client.write_facts(insert=fact_lines("security_company"))
+    return service
+
+
+def test_the_commands_of_the_readme(demo):
+    [block] = blocks("console")
+    for command, expected in re.findall(r"\$ authz (.*)\n((?:[^$].*\n)*)", block):
+        shown = subprocess.run(
+            [sys.executable, "-m", "authz_service", *shlex.split(command), "--target", demo.target],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert shown.stdout + shown.stderr == expected, command
+
+
+def test_the_python_of_the_readme(demo):
+    [snippet] = blocks("python")
+    [expected] = blocks("text")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(snippet.replace("127.0.0.1:50051", demo.target), "README.md", "exec"), {})
+    assert printed.getvalue() == expected
+
+
+def test_the_policy_of_the_readme():
+    [text] = blocks("polar")
+    loaded = load(text)
+    facts = snapshot(
+        'has_relation(Document:d, "folder", Folder:f)',
+        'has_role(User:ann, "writer", Folder:f)',
+        'has_role(User:bob, "writer", Folder:f)',
+        "is_public(Document:p)",
+        "is_banned(User:bob)",
+    )
+    assert permits(loaded, facts, "User:ann write Document:d")
+    assert permits(loaded, facts, "User:eve read Document:p")
+    assert not permits(loaded, facts, "User:eve read Document:d")
+    assert not permits(loaded, facts, "User:bob read Document:d")
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\S+)", "\n".join(blocks("sh")), flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
+
+
+def test_every_reason_is_documented_with_its_status():
+    documented = dict(
+        re.findall(
+            r"^\| `([A-Z_]+)` \| ([A-Z_]+) \|",
+            (ROOT / "docs" / "errors.md").read_text(),
+            re.MULTILINE,
+        )
+    )
+    expected = {cls.reason: code.name for cls, code in status.TABLE.items()}
+    assert documented == {**expected, "INTERNAL": grpc.StatusCode.INTERNAL.name}
+
+
+def test_every_setting_says_what_it_means():
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_links_lead_somewhere():
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *POLICIES.rglob("*.md")]:
+        for target in re.findall(
+            r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")
+        ):
+            assert (document.parent / target).exists(), f"{document}: {target}"
