@@ -22,6 +22,8 @@ from rich.table import Table
 START_SECONDS = 20.0
 
 console = Console()
+if not console.is_terminal:
+    console.width = 120  # a file has no width that rich could find out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _ask(policy: Path, target: str, service: "subprocess.Popen[bytes]") -> int:
         cases = read_cases((policy / "cases.txt").read_text(encoding="utf-8"))
         table = Table(box=SIMPLE)
         for column in ("actor", "action", "resource", "answer", "expected", "why"):
-            table.add_column(column, no_wrap=True)
+            table.add_column(column, no_wrap=column != "why")
         differing = 0
         for case in cases:
             decision = client.authorize(case.actor, case.action, case.resource)

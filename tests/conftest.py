@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +55,13 @@ class ServerThread:
         self._loop.close()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator:
-    """Return a function that starts servers; all are stopped after the test."""
+@contextmanager
+def servers(folder: Path) -> Iterator:
+    """Yield a function that starts servers on a database in `folder`; stop them all at the end."""
     running: list[tuple[ServerThread, Service]] = []
 
     def start_server(**settings: object) -> Service:
-        settings = {"database_url": f"sqlite:///{tmp_path / 'authz.db'}", **settings}
+        settings = {"database_url": f"sqlite:///{folder / 'authz.db'}", **settings}
         server = ServerThread(**settings)
         target = f"127.0.0.1:{server.ports.grpc}"
         service = Service(
@@ -77,6 +78,19 @@ def start(tmp_path: Path) -> Iterator:
         service.client.close()
         service.channel.close()
         server.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator:
+    with servers(tmp_path) as start_server:
+        yield start_server
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Iterator[Service]:
+    """One server for all tests of a module; none of them changes its policy or its facts."""
+    with servers(tmp_path_factory.mktemp("shared")) as start_server:
+        yield start_server()
 
 
 @pytest.fixture

@@ -171,10 +171,11 @@ FACTS = {
 }
 
 
-@pytest.fixture
-def ready(service):
-    service.client.publish_policy({"policy.polar": policy_text("security_company")})
-    return service
+@pytest.fixture(scope="module")
+def ready(shared):
+    """Nothing in this module changes anything, so its tests can share a server."""
+    shared.client.publish_policy({"policy.polar": policy_text("security_company")})
+    return shared
 
 
 def refusal(call, request):
