@@ -18,6 +18,8 @@ from pydantic_settings import (
 
 from authz_service.engine.engines import Engine
 
+# HOST:PORT, where an IPv6 host stands in brackets.
+_ADDRESS = r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$"
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
 
 
@@ -38,9 +40,11 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field("sqlite:///authz.db", description="where facts and policies are kept")
-    listen: str = Field("127.0.0.1:50051", description="address and port of the gRPC server")
+    listen: str = Field(
+        "127.0.0.1:50051", pattern=_ADDRESS, description="address and port of the gRPC server"
+    )
     metrics_listen: str = Field(
-        "127.0.0.1:9464", description="address and port of the Prometheus metrics"
+        "127.0.0.1:9464", pattern=_ADDRESS, description="address and port of the Prometheus metrics"
     )
     engine: Engine = Field(Engine.REFERENCE, description="which engine decides")
     log_level: LogLevel = Field(LogLevel.INFO, description="which log lines are written")

@@ -64,6 +64,7 @@ class Boundary(aio.ServerInterceptor):
         async def call(request: Message, rpc: Rpc) -> Message:
             start = time.perf_counter_ns()
             code, reason = "OK", ""
+            defect: Exception | None = None
             try:
                 self._admit(request, rpc)
                 return await behaviour(request, rpc)
@@ -75,14 +76,13 @@ class Boundary(aio.ServerInterceptor):
                 code = "CANCELLED"
                 raise
             # The last resort: a defect must neither look like an answer nor end the server.
-            except Exception:  # noqa: BLE001
-                code, reason = "INTERNAL", "INTERNAL"
-                _log.exception("defect", method=method)
+            except Exception as error:  # noqa: BLE001
+                code, reason, defect = "INTERNAL", "INTERNAL", error
                 await rpc.abort_with_status(rpc_status.to_status(internal_status()))
             finally:
                 elapsed = time.perf_counter_ns() - start
                 self._telemetry.rpc_finished(method, code, elapsed)
-                _log_rpc(method, code, reason, elapsed)
+                _log_rpc(method, code, reason, elapsed, defect)
 
         return call
 
@@ -117,8 +117,14 @@ def grpc_name(number: int) -> str:
     return next(code.name for code in grpc.StatusCode if code.value[0] == number)
 
 
-def _log_rpc(method: str, code: str, reason: str, nanoseconds: int) -> None:
-    """Write at most one line for a request: answered reads at `debug`, all else at `info`."""
+def _log_rpc(
+    method: str, code: str, reason: str, nanoseconds: int, defect: Exception | None
+) -> None:
+    """Write one line for a request: answered reads at `debug`, defects as errors, all else at `info`."""
+    ms = round(nanoseconds / 1e6, 3)
+    if defect is not None:
+        _log.error("rpc", method=method, code=code, reason=reason, ms=ms, exc_info=defect)
+        return
     is_quiet = code == "OK" and method.rpartition("/")[2] in _READS
     write = _log.debug if is_quiet else _log.info
-    write("rpc", method=method, code=code, reason=reason, ms=round(nanoseconds / 1e6, 3))
+    write("rpc", method=method, code=code, reason=reason, ms=ms)

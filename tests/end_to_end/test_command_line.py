@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import authz
@@ -240,6 +241,31 @@ def test_config_is_redacted():
     assert wrong.returncode == 2
     assert "max_batch_questions" in wrong.stderr
     assert "hunter2" not in wrong.stderr
+
+
+def test_an_address_that_is_taken(serve):
+    server = serve()
+    for option in ("--listen", "--metrics-listen"):
+        taken = run("serve", "--database-url", "sqlite://", option, server.target)
+        assert (taken.returncode, taken.stdout) == (4, "")
+        assert f"cannot listen on {server.target}" in taken.stderr
+        assert "Traceback" not in taken.stderr
+    assert run("serve", "--listen", "nonsense").returncode == 2
+
+
+def test_running_requests_end_before_the_service_does(serve):
+    """SIGTERM in the middle of a long batch: it is answered in full, and the exit code is 0."""
+    server = serve()
+    with authz.Client(server.target, timeout=20) as client:
+        client.publish_policy({"p": (POLICIES / "github" / "policy.polar").read_text()})
+        client.write_facts(insert=fact_lines("github"))
+        questions = [("User:sue", "write", "Repository:anvil")] * 300
+        with ThreadPoolExecutor(1) as pool:
+            batch = pool.submit(client.authorize_batch, questions)
+            time.sleep(0.2)
+            assert not batch.done()
+            assert server.end(signal.SIGTERM) == 0
+            assert [answer.permitted for answer in batch.result()] == [True] * 300
 
 
 @pytest.mark.parametrize(
