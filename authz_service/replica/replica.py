@@ -43,14 +43,22 @@ class StoreState(Generic[P]):
     policy: ActivePolicy[P] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied(Generic[P]):
+    """All stores at one revision of the database. Nothing in it changes after it was made."""
+
+    revision: Revision
+    states: Mapping[str, StoreState[P]]
+
+
 class Replica(Generic[P]):
     """The stores in memory. Empty until `load`."""
 
     def __init__(self, store: FactStore, load_policy: Callable[[Sequence[PolicyFile]], P]) -> None:
         self._store = store
         self._load_policy = load_policy
-        self._revision = Revision(0)
-        self._states: Mapping[str, StoreState[P]] = {}
+        # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
+        self._applied: _Applied[P] = _Applied(Revision(0), {})
 
     @property
     def incarnation(self) -> str:
@@ -60,21 +68,24 @@ class Replica(Generic[P]):
     @property
     def revision(self) -> Revision:
         """The newest applied revision of the database."""
-        return self._revision
+        return self._applied.revision
 
     def state(self, store: str) -> StoreState[P]:
         """Return the newest state of `store`. Raises StoreNotFound."""
-        state = self._states.get(store)
+        state = self._applied.states.get(store)
         if state is None:
             message = f"there is no store `{store}`"
             raise StoreNotFound(message, field="store")
         return state
 
     def states(self) -> Sequence[StoreState[P]]:
-        return tuple(self._states.values())
+        return tuple(self._applied.states.values())
 
     def load(self) -> None:
-        """Take over everything that is stored. What `load_policy` raises passes through."""
+        """Take over everything that is stored, whatever was here before.
+
+        Readers see what was here until all of it is there. What `load_policy` raises passes through.
+        """
         revision, stored = self._store.load()
         states = {
             state.name: StoreState(
@@ -85,22 +96,33 @@ class Replica(Generic[P]):
             )
             for state in stored
         }
-        self._states, self._revision = states, revision
+        self._applied = _Applied(revision, states)
 
     def catch_up(self) -> None:
-        """Apply all batches after the current revision. Raises ReplicaFault, StoreUnavailable."""
-        while batches := self._store.changes_after(self._revision):
-            for batch in batches:
-                if batch.revision != self._revision + 1:
-                    message = f"revision {batch.revision} in the log follows {self._revision}"
-                    raise ReplicaFault(message)
-                changed = self._after(self._states[batch.store], batch)
-                self._states = {**self._states, batch.store: changed}
-                self._revision = batch.revision
+        """Apply every batch up to the head of the database, as it is now or later.
 
-    def _after(self, state: StoreState[P], batch: ChangeBatch) -> StoreState[P]:
+        Raises ReplicaFault and StoreUnavailable, and passes on what `load_policy` raises. In each
+        case this copy stays at the last revision that it has fully applied.
+        """
+        head = self._store.head()
+        if self._applied.revision > head:
+            raise ReplicaFault(f"revision {self._applied.revision} is gone, the head is {head}")
+        while self._applied.revision < head:
+            batches = self._store.changes_after(self._applied.revision)
+            if not batches:
+                raise ReplicaFault(f"the log ends at {self._applied.revision}, the head is {head}")
+            for batch in batches:
+                self._applied = self._after(self._applied, batch)
+
+    def _after(self, applied: _Applied[P], batch: ChangeBatch) -> _Applied[P]:
+        state = applied.states.get(batch.store)
+        if batch.revision != applied.revision + 1:
+            raise ReplicaFault(f"revision {batch.revision} in the log follows {applied.revision}")
+        if state is None:
+            raise ReplicaFault(f"revision {batch.revision} is of the unknown store `{batch.store}`")
         policy = self._active(batch.policy) if batch.policy else state.policy
-        return StoreState(state.store, batch.revision, state.facts.after(batch), policy)
+        changed = StoreState(state.store, batch.revision, state.facts.after(batch), policy)
+        return _Applied(batch.revision, {**applied.states, batch.store: changed})
 
     def _active(self, version: PolicyVersion | None) -> ActivePolicy[P] | None:
         return ActivePolicy(version, self._load_policy(version.files)) if version else None

@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -22,24 +22,22 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
-    and_,
     bindparam,
     delete,
     func,
     insert,
-    make_url,
+    inspect,
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
 from authz_service.facts.change import ChangeBatch, Operation, Write, WriteOutcome
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import Revision
-from authz_service.store import tables
-from authz_service.store.dialect import open_sqlite
+from authz_service.store import dialect, tables
 from authz_service.store.rows import decode_fact, decode_policy, encode_args, encode_files
 
 DEFAULT_STORE = "default"
@@ -61,31 +59,36 @@ class StoredState:
 class FactStore:
     """A database of facts and policies. Calls block, and run one at a time."""
 
-    def __init__(self, engine: Engine, place: str) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._place = place
         self._lock = threading.Lock()
+        self._is_closed = False
         with self._transaction() as connection:
-            self.incarnation = _prepare(connection, place)
+            self.incarnation = _prepare(connection, dialect.place(engine))
 
     @classmethod
     def open(cls, database_url: str) -> "FactStore":
-        """Open the database, creating it if there is none. Raises StoreUnavailable with the cure."""
-        try:
-            url = make_url(database_url)
-        except ArgumentError:
-            message = "the database URL cannot be read; write for example `sqlite:///authz.db`"
-            raise StoreUnavailable(message) from None
-        if url.get_backend_name() != "sqlite":
-            message = (
-                f"databases of the kind `{url.get_backend_name()}` are not supported; use sqlite"
-            )
-            raise StoreUnavailable(message)
-        return cls(open_sqlite(url), url.database or ":memory:")
+        """Open the database, creating it if there is none. Raises StoreUnavailable with the cure.
+
+        Until `close` no other process can use the database.
+        """
+        engine = dialect.open_engine(database_url)
+        with ExitStack() as on_failure:
+            on_failure.callback(engine.dispose)
+            store = cls(engine)
+            on_failure.pop_all()
+        return store
 
     def close(self) -> None:
+        """Let go of the database. Closing twice does no harm; any other call is a defect then."""
         with self._lock:
+            self._is_closed = True
             self._engine.dispose()
+
+    def head(self) -> Revision:
+        """Return the revision of the last commit to the database."""
+        with self._transaction() as connection:
+            return _head(connection)
 
     def load(self) -> tuple[Revision, tuple[StoredState, ...]]:
         """Return the head revision and every store as it is there, in one transaction."""
@@ -160,12 +163,19 @@ class FactStore:
         return found
 
     def changes_after(self, revision: Revision, *, limit: int = 1000) -> tuple[ChangeBatch, ...]:
-        """Return the first `limit` batches after `revision`, in order. Batches are whole."""
+        """Return the first `limit` batches after `revision`, in order. Batches are whole.
+
+        The batch at `revision` is not included. What the log holds is returned as it is: whoever
+        applies it must see to it that no revision is missing.
+        """
         log = tables.changes
         with self._transaction() as connection:
+            # Not `revision + limit`: a reader would take a hole that long for the end of the log.
+            wanted = select(log.c.revision).where(log.c.revision > revision).distinct()
+            wanted = wanted.order_by(log.c.revision).limit(limit)
             rows = connection.execute(
                 select(log)
-                .where(and_(log.c.revision > revision, log.c.revision <= revision + limit))
+                .where(log.c.revision > revision, log.c.revision.in_(wanted))
                 .order_by(log.c.revision, log.c.ordinal)
             ).all()
             return tuple(
@@ -177,28 +187,27 @@ class FactStore:
     def _transaction(self) -> Iterator[Connection]:
         """Run a transaction. The only place that translates database errors."""
         try:
-            with self._lock, self._engine.begin() as connection:
-                yield connection
+            with self._lock:
+                if self._is_closed:
+                    raise RuntimeError("the store is closed")
+                with self._engine.begin() as connection:
+                    yield connection
         except DBAPIError as error:
-            raise StoreUnavailable(self._explained(error)) from error
-
-    def _explained(self, error: DBAPIError) -> str:
-        cause = str(error.orig)
-        if "locked" in cause:
-            return (
-                f"the database `{self._place}` is in use by another process; "
-                "stop that one, or give this one a database of its own"
-            )
-        if "unable to open" in cause:
-            return (
-                f"the database `{self._place}` cannot be opened; "
-                "check that its folder exists and may be written"
-            )
-        return f"the database `{self._place}` failed: {cause}"
+            problem = dialect.problem(error, self._engine)
+            if problem is None:
+                raise
+            raise StoreUnavailable(problem) from error
 
 
 def _prepare(connection: Connection, place: str) -> str:
-    """Create the tables of a new database; return the incarnation of this one."""
+    """Create the tables of a new database; return the incarnation of this one.
+
+    A database of another program or schema version is refused; its tables stay as they are.
+    """
+    present = set(inspect(connection).get_table_names())
+    if present and not present >= tables.metadata.tables.keys():
+        message = f"the database {place} belongs to another program; give another --database-url"
+        raise StoreUnavailable(message)
     tables.metadata.create_all(connection)
     row = connection.execute(select(tables.head)).one_or_none()
     if row is None:
@@ -215,7 +224,7 @@ def _prepare(connection: Connection, place: str) -> str:
         return incarnation
     if row.schema_version != tables.SCHEMA_VERSION:
         message = (
-            f"the database `{place}` has schema version {row.schema_version}, "
+            f"the database {place} has schema version {row.schema_version}, "
             f"this program needs {tables.SCHEMA_VERSION}; use the program that wrote it"
         )
         raise StoreUnavailable(message)

@@ -6,9 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 from examples import fact
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
 from authz_service.facts.change import Operation, Write, WriteOutcome
@@ -218,58 +215,3 @@ def test_a_gap_in_the_log_is_never_skipped(store):
         replica.catch_up()
     assert set(replica.state(DEFAULT_STORE).facts) == {fact("p(A:0)")}
     assert replica.revision == 1
-
-
-class ReplicaModel(RuleBasedStateMachine):
-    """Writes, policies, restarts and late catching up, beside a plain set of facts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.store = FactStore.open("sqlite://")
-        self.replica = self._loaded()
-        self.facts: set[Fact] = set()
-        self.policy = 0
-        self.kept: list[tuple[object, frozenset[Fact]]] = []
-
-    def _loaded(self) -> Replica:
-        replica = Replica(self.store, tuple)
-        replica.load()
-        return replica
-
-    @rule(changes=st.lists(st.tuples(st.sampled_from(Operation), st.integers(0, 5)), max_size=6))
-    def write(self, changes):
-        writes = [Write(operation, fact(f"p(A:{number})")) for operation, number in changes]
-        self.store.write(DEFAULT_STORE, writes)
-        for operation, one in writes:
-            (self.facts.add if operation is Operation.INSERT else self.facts.discard)(one)
-
-    @rule(text=st.sampled_from("abc"))
-    def publish(self, text):
-        _, version = self.store.publish(DEFAULT_STORE, (PolicyFile("p", text),), NOW)
-        self.policy = version.version
-
-    @rule()
-    def restart(self):
-        self.replica = self._loaded()
-
-    @rule()
-    def catch_up(self):
-        self.replica.catch_up()
-        state = self.replica.state(DEFAULT_STORE)
-        assert set(state.facts) == self.facts
-        assert (state.policy.version.version if state.policy else 0) == self.policy
-        self.kept.append((state.facts, frozenset(state.facts)))
-
-    @invariant()
-    def snapshots_never_change(self):
-        for snapshot, facts in self.kept:
-            assert frozenset(snapshot) == facts
-
-    def teardown(self):
-        self.store.close()
-
-
-ReplicaModel.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestReplicaModel = ReplicaModel.TestCase

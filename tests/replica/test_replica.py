@@ -1,0 +1,203 @@
+"""What the replica promises: whole revisions, in order; faults stop it; snapshots never change."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from authz_service.errors import StoreNotFound
+from authz_service.facts.change import Operation, Write
+from authz_service.facts.fact import Fact
+from authz_service.facts.policy_text import PolicyFile
+from authz_service.facts.value import Value
+from authz_service.replica.replica import Replica, ReplicaFault
+from authz_service.store.fact_store import FactStore
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+class PolicyBroken(Exception):
+    pass
+
+
+def load_policy(files: Sequence[PolicyFile]) -> str:
+    """Stand in for the language: a policy is its texts, and `broken` is an error."""
+    text = " ".join(file.text for file in files)
+    if text == "broken":
+        raise PolicyBroken
+    return text
+
+
+def tag(name: str) -> Fact:
+    return Fact("tag", (Value("User", name),))
+
+
+def insert(store: FactStore, *names: str) -> None:
+    store.write("default", [Write(Operation.INSERT, tag(name)) for name in names])
+
+
+def publish(store: FactStore, text: str) -> None:
+    store.publish("default", (PolicyFile("main.polar", text),), NOON)
+
+
+def execute(store: FactStore, statement: str) -> None:
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FactStore]:
+    opened = FactStore.open(f"sqlite:///{tmp_path}/authz.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def replica(store: FactStore) -> Replica[str]:
+    loaded = Replica(store, load_policy)
+    loaded.load()
+    return loaded
+
+
+def test_an_empty_database(replica: Replica[str], store: FactStore) -> None:
+    state = replica.state("default")
+
+    assert (state.revision, len(state.facts), state.policy) == (0, 0, None)
+    assert [state.store for state in replica.states()] == ["default"]
+    assert replica.incarnation == store.incarnation
+    with pytest.raises(StoreNotFound):
+        replica.state("other")
+
+
+def test_a_policy_and_facts_arrive(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    publish(store, "one")
+    insert(store, "bob")
+    assert replica.state("default").revision == 0
+
+    replica.catch_up()
+
+    state = replica.state("default")
+    assert set(state.facts) == {tag("alice"), tag("bob")}
+    assert state.policy is not None
+    assert (state.policy.loaded, state.policy.version.version) == ("one", 1)
+    assert replica.revision == state.revision == 3
+
+
+def test_a_snapshot_in_use_does_not_change(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    replica.catch_up()
+    before = replica.state("default")
+    facts = set(before.facts)
+    publish(store, "one")
+    insert(store, "bob", "carol")
+    store.write("default", [Write(Operation.DELETE, tag("alice"))])
+
+    replica.catch_up()
+
+    assert replica.state("default") is not before
+    assert set(before.facts) == facts == {tag("alice")}
+    assert (before.revision, before.policy) == (1, None)
+
+
+@pytest.mark.parametrize("lost", [2, 3])
+def test_a_gap_is_a_fault_and_never_skipped(
+    replica: Replica[str], store: FactStore, lost: int
+) -> None:
+    for name in ("alice", "bob", "carol", "dave"):
+        insert(store, name)
+    execute(store, f"DELETE FROM changes WHERE revision = {lost}")
+
+    for _ in range(2):
+        with pytest.raises(
+            ReplicaFault, match=f"revision {lost + 1} in the log follows {lost - 1}"
+        ):
+            replica.catch_up()
+        assert replica.revision == replica.state("default").revision == lost - 1
+        assert len(replica.state("default").facts) == lost - 1
+
+
+def test_a_log_without_its_end_is_a_fault(replica: Replica[str], store: FactStore) -> None:
+    """Nothing follows, which must not look like nothing happened."""
+    insert(store, "alice")
+    insert(store, "bob")
+    execute(store, "DELETE FROM changes WHERE revision = 2")
+
+    with pytest.raises(ReplicaFault, match="ends at 1, the head is 2"):
+        replica.catch_up()
+    assert replica.revision == 1
+
+
+def test_a_gap_longer_than_one_reading_is_a_fault(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    execute(store, "UPDATE changes SET revision = 5000")
+    execute(store, "UPDATE head SET revision = 5000")
+
+    with pytest.raises(ReplicaFault, match="revision 5000 in the log follows 0"):
+        replica.catch_up()
+
+
+def test_a_store_that_nobody_made_is_a_fault(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    execute(store, "UPDATE changes SET store = 'other'")
+
+    with pytest.raises(ReplicaFault, match="unknown store `other`"):
+        replica.catch_up()
+    assert replica.revision == 0
+
+
+def test_a_database_from_the_past_is_a_fault(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    insert(store, "bob")
+    replica.catch_up()
+    execute(store, "DELETE FROM changes WHERE revision = 2")
+    execute(store, "UPDATE head SET revision = 1")
+
+    with pytest.raises(ReplicaFault, match="revision 2 is gone"):
+        replica.catch_up()
+
+
+def test_loading_again_recovers_from_a_gap(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    insert(store, "bob")
+    execute(store, "DELETE FROM changes WHERE revision = 1")
+    with pytest.raises(ReplicaFault):
+        replica.catch_up()
+
+    replica.load()
+    insert(store, "carol")
+    replica.catch_up()
+
+    assert set(replica.state("default").facts) == {tag("alice"), tag("bob"), tag("carol")}
+    assert replica.revision == 3
+
+
+def test_a_policy_that_does_not_load_stops_before_its_revision(
+    replica: Replica[str], store: FactStore
+) -> None:
+    publish(store, "one")
+    publish(store, "broken")
+    insert(store, "alice")
+
+    with pytest.raises(PolicyBroken):
+        replica.catch_up()
+
+    state = replica.state("default")
+    assert replica.revision == state.revision == 1
+    assert state.policy is not None
+    assert state.policy.loaded == "one"
+    with pytest.raises(PolicyBroken):
+        Replica(store, load_policy).load()
+
+
+def test_a_failed_load_leaves_what_was_there(replica: Replica[str], store: FactStore) -> None:
+    insert(store, "alice")
+    replica.catch_up()
+    before = replica.state("default")
+    publish(store, "broken")
+
+    with pytest.raises(PolicyBroken):
+        replica.load()
+
+    assert replica.state("default") is before

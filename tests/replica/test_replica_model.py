@@ -1,0 +1,149 @@
+"""The replica against a model: for every revision, a set of facts and a policy in each store."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from authz_service.facts.change import Operation, Write, WriteOutcome
+from authz_service.facts.fact import Fact
+from authz_service.facts.policy_text import PolicyFile
+from authz_service.facts.value import Value, string
+from authz_service.replica.replica import Replica, StoreState
+from authz_service.store.fact_store import FactStore
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+STORES = ("default", "other")
+
+facts = st.builds(
+    Fact,
+    st.sampled_from(["has_role", "has_relation"]),
+    st.sampled_from(["é", "e\u0301", "a", "A"]).map(
+        lambda text: (Value("User", text), string("r"))
+    ),
+)
+writes = st.lists(st.builds(Write, st.sampled_from(Operation), facts), max_size=6)
+policies = st.lists(
+    st.builds(PolicyFile, st.just("main.polar"), st.sampled_from("abc")), min_size=1, max_size=1
+).map(tuple)
+
+
+class Expected(NamedTuple):
+    """One store as it must be: the last revision of its own, its facts, its policy."""
+
+    revision: int
+    facts: frozenset[Fact]
+    version: int
+    files: tuple[PolicyFile, ...]
+
+
+def load_policy(files: Sequence[PolicyFile]) -> tuple[PolicyFile, ...]:
+    return tuple(files)
+
+
+State = StoreState[tuple[PolicyFile, ...]]
+
+
+def seen(state: State) -> Expected:
+    if state.policy is None:
+        return Expected(state.revision, frozenset(state.facts), 0, ())
+    assert state.policy.version.files == state.policy.loaded
+    version = state.policy.version.version
+    return Expected(state.revision, frozenset(state.facts), version, state.policy.loaded)
+
+
+class ReplicaModel(RuleBasedStateMachine):
+    """`history[n]` is what every store must be at revision n."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.url = f"sqlite:///{self.directory.name}/authz.db"
+        self.store = FactStore.open(self.url)
+        self.history = [dict.fromkeys(STORES, Expected(0, frozenset(), 0, ()))]
+        self.handed_out: list[tuple[State, Expected]] = []
+
+    @initialize()
+    def start(self) -> None:
+        with self.store._engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO stores (name) VALUES ('other')")
+        self.load()
+
+    def load(self) -> None:
+        self.replica = Replica(self.store, load_policy)
+        self.replica.load()
+        assert self.replica.revision == len(self.history) - 1
+
+    def commit(self, name: str, after: Expected) -> None:
+        self.history.append({**self.history[-1], name: after})
+
+    @rule(name=st.sampled_from(STORES), writes=writes)
+    def write(self, name: str, writes: list[Write]) -> None:
+        before = self.history[-1][name]
+        present = set(before.facts)
+        outcomes = []
+        for operation, fact in writes:
+            if operation is Operation.INSERT:
+                outcomes.append(WriteOutcome.EXISTED if fact in present else WriteOutcome.CREATED)
+                present.add(fact)
+            else:
+                outcomes.append(WriteOutcome.DELETED if fact in present else WriteOutcome.MISSING)
+                present.discard(fact)
+        if present != before.facts:
+            revision = len(self.history)
+            self.commit(name, before._replace(revision=revision, facts=frozenset(present)))
+        assert self.store.write(name, writes) == (len(self.history) - 1, tuple(outcomes))
+
+    @rule(name=st.sampled_from(STORES), files=policies)
+    def publish(self, name: str, files: tuple[PolicyFile, ...]) -> None:
+        before = self.history[-1][name]
+        if files != before.files:
+            after = before._replace(
+                revision=len(self.history), version=before.version + 1, files=files
+            )
+            self.commit(name, after)
+        revision, version = self.store.publish(name, files, NOON)
+        assert revision == len(self.history) - 1
+        assert (version.version, version.files) == self.history[-1][name][2:]
+
+    @rule()
+    def catch_up(self) -> None:
+        self.replica.catch_up()
+        assert self.replica.revision == len(self.history) - 1
+
+    @rule()
+    def load_again(self) -> None:
+        self.replica.load()
+        assert self.replica.revision == len(self.history) - 1
+
+    @rule()
+    def restart(self) -> None:
+        incarnation = self.store.incarnation
+        self.store.close()
+        self.store = FactStore.open(self.url)
+        assert self.store.incarnation == incarnation
+        self.load()
+
+    @rule(name=st.sampled_from(STORES))
+    def hold(self, name: str) -> None:
+        state = self.replica.state(name)
+        self.handed_out.append((state, seen(state)))
+
+    @invariant()
+    def a_whole_revision_is_seen(self) -> None:
+        states = {state.store: seen(state) for state in self.replica.states()}
+        assert states == self.history[self.replica.revision]
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.directory.cleanup()
+        for state, when_handed_out in self.handed_out:
+            assert seen(state) == when_handed_out
+
+
+TestReplicaModel = ReplicaModel.TestCase
+TestReplicaModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
