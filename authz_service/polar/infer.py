@@ -154,9 +154,12 @@ def _restriction(
                 if (types := _restriction(variable, inner, counts, leaf_types)) is not None
             )
         case Disjunction(goals):
+            is_private = _occurrences(goal)[variable] == counts[variable]
+            if is_private:  # branches without it say nothing about it
+                goals = tuple(inner for inner in goals if _occurrences(inner)[variable])
             branches = [_restriction(variable, inner, counts, leaf_types) for inner in goals]
             known = [types for types in branches if types is not None]
-            return _NO_TYPES.union(*known) if len(known) == len(branches) else None
+            return _NO_TYPES.union(*known) if known and len(known) == len(branches) else None
         case Negation(inner):
             if _occurrences(inner)[variable] < counts[variable]:
                 return None

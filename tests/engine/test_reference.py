@@ -53,6 +53,34 @@ CASES = {
             "User:a write Doc:p": False,
         },
     ),
+    "or, with a variable of its own in each branch": (
+        HEAD
+        + """ "read" if "viewer" on "parent" or "editor" on "parent" or "author"; }
+        has_permission(u: User, "write", d: Doc) if
+          (e matches Doc and copy(d, e) and has_role(u, "editor", e)) or
+          (r matches Robot and helper(u, r) and has_role(r, "editor", d)) or
+          is_free(u);""",
+        [
+            'has_role(User:a, "viewer", Doc:top)',
+            'has_role(User:b, "editor", Doc:top)',
+            'has_relation(Doc:d, "parent", Doc:top)',
+            'has_relation(Doc:d, "author", User:c)',
+            "copy(Doc:d, Doc:top)",
+            "helper(User:x, Robot:x)",
+            'has_role(Robot:x, "editor", Doc:d)',
+            "is_free(User:f)",
+        ],
+        {
+            "User:a read Doc:d": True,
+            "User:b read Doc:d": True,
+            "User:c read Doc:d": True,
+            "User:x read Doc:d": False,
+            "User:a write Doc:d": False,
+            "User:b write Doc:d": True,
+            "User:x write Doc:d": True,
+            "User:f write Doc:d": True,
+        },
+    ),
     "a rule about everybody": (
         HEAD + '} has_permission(_: User, "read", d: Doc) if is_public(d);',
         ["is_public(Doc:p)"],
