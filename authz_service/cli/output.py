@@ -23,7 +23,9 @@ Target = Annotated[
     typer.Option(envvar="AUTHZ_TARGET", help="Where the service listens, as HOST:PORT."),
 ]
 Store = Annotated[str, typer.Option(envvar="AUTHZ_STORE", help="The store to use.")]
-Timeout = Annotated[float, typer.Option(min=0.001, max=86400, help="Seconds to wait for an answer.")]
+Timeout = Annotated[
+    float, typer.Option(min=0.001, max=86400, help="Seconds to wait for an answer.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 DEFAULT_TARGET = "127.0.0.1:50051"

@@ -65,13 +65,17 @@ class OsoProgram:
             answers = vm.query_rule(name, *args)  # type: ignore[no-untyped-call]
             return next(answers, None) is not None
         except PolarRuntimeError as error:
-            if "timeout" in str(error).lower() or "stack overflow" in str(error).lower():
+            if any(
+                limit in str(error)
+                for limit in ("Query timeout", "Goal stack overflow", "Too many choices")
+            ):
                 message = (
                     "the `oso` engine did not come to an end, as it does not over cyclic or very deep "
                     "data; use `--engine reference`"
                 )
                 raise EvaluationLimitReached(message) from error
-            raise
+            message = "the `oso` engine cannot evaluate this policy; use `--engine reference`"
+            raise EngineUnsupported(message) from error
 
     def _vm(self, facts: FactSnapshot) -> "Oso":
         from oso import Oso  # noqa: PLC0415 - oso may be absent

@@ -1,12 +1,17 @@
 """Random policies without recursion, and facts for them: for comparing engines.
 
 A predicate of a layer uses stored predicates and those of the layers below, so that the VM comes to an
-end and negation is stratified. About half of the policies are refused as unsafe; these say nothing.
+end and negation is stratified. Variables are mostly bound before they are used, in source order; the
+policies that turn out unsafe all the same are refused, and say nothing.
 """
 
+from collections.abc import Iterator
+from itertools import count
 from random import Random
 
-STORED = {
+Signature = tuple[str, ...]
+
+STORED: dict[str, Signature] = {
     "s0": ("User",),
     "s1": ("User", "Doc"),
     "s2": ("Doc", "Doc"),
@@ -14,7 +19,6 @@ STORED = {
     "s4": ("User", "String"),
     "s5": ("Doc",),
 }
-VARIABLES = {"User": ("u", "v"), "Doc": ("d", "e"), "Integer": ("n", "m"), "String": ("s",)}
 LITERALS = {
     "User": ('User{"a"}', 'User{"b"}'),
     "Doc": ('Doc{"a"}', 'Doc{"x"}'),
@@ -32,81 +36,117 @@ def policy(random: Random) -> str:
         params = [f"x{index}: {kind}" for index, kind in enumerate(types)]
         args = ", ".join(f"x{index}" for index in range(len(types)))
         lines.append(f"known_{name}({', '.join(params)}) if {name}({args});")
-    for layer in range(random.randint(1, 3)):
-        name, types = f"l{layer}", random.choice([("User",), ("Doc",), ("User", "Doc"), ("Doc", "Doc")])
+    for layer in range(random.randint(1, 4)):
+        name = f"l{layer}"
+        types = random.choice(
+            [("User",), ("Doc",), ("User", "Doc"), ("Doc", "Doc"), ("Doc", "Integer")]
+        )
         lines += [_rule(random, name, types, known) for _ in range(random.randint(1, 3))]
         known[name] = types
     for action in ("read", "write"):
         for _ in range(random.randint(1, 2)):
-            body = _conjunction(random, known, depth=2)
-            user, doc = random.choice(["u", "u", "_"]), random.choice(["d", "d", "_"])
-            lines.append(f'has_permission({user}: User, "{action}", {doc}: Doc) if {body};')
+            rule = _rule(random, "has_permission", ("User", "Doc"), known, allow_fact=False)
+            head, comma, rest = rule.partition(", ")
+            lines.append(f'{head}, "{action}"{comma}{rest}')
     return "\n".join(lines)
 
 
 def facts(random: Random) -> list[str]:
     """Return facts of the stored predicates."""
     found = []
-    for _ in range(random.randint(0, 14)):
+    for _ in range(random.randint(0, 40)):
         name = random.choice(list(STORED))
         found.append(f"{name}({', '.join(_value(random, kind) for kind in STORED[name])})")
     return found
 
 
-def _rule(random: Random, name: str, types: tuple[str, ...], known: dict[str, tuple[str, ...]]) -> str:
+class _Scope:
+    """The variables that can be used where the text stands, by type; new names are new in the rule."""
+
+    def __init__(self, names: Iterator[int], variables: dict[str, list[str]]) -> None:
+        self.names = names
+        self.variables = variables
+
+    def inner(self) -> "_Scope":
+        return _Scope(self.names, {kind: list(names) for kind, names in self.variables.items()})
+
+    def new(self, kind: str) -> str:
+        name = f"{kind[0].lower()}{next(self.names)}"
+        self.variables.setdefault(kind, []).append(name)
+        return name
+
+    def some(self, random: Random, kind: str) -> str:
+        known = self.variables.get(kind)
+        return random.choice(known) if known else random.choice(LITERALS[kind])
+
+
+def _rule(
+    random: Random,
+    name: str,
+    types: Signature,
+    known: dict[str, Signature],
+    *,
+    allow_fact: bool = True,
+) -> str:
+    scope = _Scope(count(), {})
     params = []
     for kind in types:
         choice = random.random()
-        if choice < 0.1:
+        if choice < 0.08:
             params.append(random.choice(LITERALS[kind]))
-        elif choice < 0.2:
+        elif choice < 0.16 and kind != "Integer":
             params.append(f"_: {kind}")
+        elif choice < 0.22 and scope.variables.get(kind):
+            params.append(random.choice(scope.variables[kind]))
         else:
-            params.append(f"{random.choice(VARIABLES[kind])}: {kind}")
-    if random.random() < 0.15:
+            params.append(f"{scope.new(kind)}: {kind}")
+    if allow_fact and "Integer" not in types and random.random() < 0.1:
         return f"{name}({', '.join(params)});"
-    return f"{name}({', '.join(params)}) if {_conjunction(random, known, depth=2)};"
+    return f"{name}({', '.join(params)}) if {_conjunction(random, known, scope, depth=2)};"
 
 
-def _conjunction(random: Random, known: dict[str, tuple[str, ...]], depth: int) -> str:
-    return " and ".join(_goal(random, known, depth) for _ in range(random.randint(1, 4)))
+def _conjunction(random: Random, known: dict[str, Signature], scope: _Scope, depth: int) -> str:
+    goals = [_atom(random, known, scope)]
+    goals += [_goal(random, known, scope, depth) for _ in range(random.randint(0, 3))]
+    random.shuffle(goals)
+    return " and ".join(goals)
 
 
-def _goal(random: Random, known: dict[str, tuple[str, ...]], depth: int) -> str:
+def _goal(random: Random, known: dict[str, Signature], scope: _Scope, depth: int) -> str:
     choice = random.random()
-    if depth and choice < 0.12:
-        return f"not ({_conjunction(random, known, depth - 1)})"
-    if choice < 0.2:
-        return f"not {_atom(random, known)}"
-    if depth and choice < 0.32:
-        branches = [_conjunction(random, known, depth - 1) for _ in range(2)]
+    if depth and choice < 0.15:
+        return f"not ({_conjunction(random, known, scope.inner(), depth - 1)})"
+    if choice < 0.25:
+        return f"not {_atom(random, known, scope.inner())}"
+    if depth and choice < 0.4:
+        branches = (_conjunction(random, known, scope.inner(), depth - 1) for _ in range(2))
         return f"({' or '.join(f'({branch})' for branch in branches)})"
-    if choice < 0.37:
-        return f"{random.choice('nm')} {random.choice(['<', '<=', '>', '>=', '!=', '='])} {random.choice('nm12')}"
-    if choice < 0.42:
-        kind = random.choice(list(VARIABLES))
-        pair = (random.choice(VARIABLES[kind]), random.choice(VARIABLES[kind] + LITERALS[kind]))
-        return f"{pair[0]} {random.choice(['=', '!='])} {pair[1]}"
-    if choice < 0.46:
-        kind = random.choice(list(VARIABLES))
-        return f"{random.choice(VARIABLES[kind])} in [{', '.join(LITERALS[kind])}]"
-    if choice < 0.5:
-        kind = random.choice(["User", "Doc"])
-        return f"{random.choice(VARIABLES[kind])} matches {random.choice([kind, kind, 'Actor', 'Resource'])}"
-    return _atom(random, known)
+    if choice < 0.48:
+        pair = scope.some(random, "Integer"), scope.some(random, "Integer")
+        return f"{pair[0]} {random.choice(['<', '<=', '>', '>=', '!=', '='])} {pair[1]}"
+    kind = random.choice(list(LITERALS))
+    if choice < 0.56:
+        return f"{scope.some(random, kind)} {random.choice(['=', '!='])} {scope.some(random, kind)}"
+    if choice < 0.6:
+        return f"{scope.some(random, kind)} in [{', '.join(LITERALS[kind])}]"
+    if choice < 0.64 and scope.variables.get("Doc"):
+        return f"{random.choice(scope.variables['Doc'])} matches Resource"
+    return _atom(random, known, scope)
 
 
-def _atom(random: Random, known: dict[str, tuple[str, ...]]) -> str:
+def _atom(random: Random, known: dict[str, Signature], scope: _Scope) -> str:
     name = random.choice(list(known))
     args = []
     for kind in known[name]:
         choice = random.random()
         if choice < 0.1:
             args.append(random.choice(LITERALS[kind]))
-        elif choice < 0.18:
+        elif choice < 0.2:
             args.append("_")
+        elif choice < 0.4:
+            args.append(scope.new(kind))
         else:
-            args.append(random.choice(VARIABLES[kind]))
+            args.append(scope.some(random, kind))
     return f"{name}({', '.join(args)})"
 
 
