@@ -7,16 +7,16 @@ PROTO_BIN := .venv-proto/bin
 POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt golden proto proto-check proto-release bench clean
+.PHONY: help install run test check fmt proto proto-check proto-release constraints bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## install the service, its client and the development tools into .venv
 
-$(VENV)/installed: pyproject.toml clients/python/pyproject.toml
+$(VENV)/installed: pyproject.toml clients/python/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e clients/python -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev]'
 	touch $@
 
 run: install ## start the service, load POLICY, ask its cases and keep serving; ONCE=1 stops after them
@@ -51,6 +51,13 @@ proto-check: proto ## lint the contract, refuse breaking changes, fail if the st
 
 proto-release: $(PROTO_BIN)/installed ## make today's contract the one that later changes must not break
 	$(PROTO_BIN)/buf build proto -o proto/released.json
+
+constraints: ## take the newest versions that the dependencies allow, and write them down
+	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e clients/python -e '.[dev]'
+	(echo '# The versions that the tests passed with. Rewritten by: make constraints'; \
+	    $(BIN)/pip freeze --exclude-editable) > constraints.txt
+	touch $(VENV)/installed
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py
