@@ -62,15 +62,15 @@ class _Heads:
             key = (rule.head.predicate, len(rule.head.args))
             self._by_predicate.setdefault(key, []).append(index)
 
-    def open_positions(self, atom: Atom, types: Types) -> set[int]:
-        """Return the positions of `atom` that a rule which may derive it leaves open."""
+    def open_arguments(self, atom: Atom, types: Types) -> set[Variable]:
+        """Return the variables at positions that a rule which may derive `atom` leaves open."""
         found: set[int] = set()
         for index in self._by_predicate.get((atom.predicate, len(atom.args)), ()):
             if self.open[index] and may_match(
                 atom, types, self._rules[index].head, self._types[index]
             ):
                 found |= self.open[index]
-        return found
+        return {arg for position in found if isinstance(arg := atom.args[position], Variable)}
 
 
 def may_match(atom: Atom, types: Types, head: Atom, head_types: Types) -> bool:
@@ -111,12 +111,9 @@ def _binds(goal: Goal, types: Types, heads: _Heads, bound: _Bound) -> _Bound:
     """Return the variables that are bound after `goal`, given those bound before."""
     match goal:
         case Atom():
-            open_positions = heads.open_positions(goal, types)
-            return bound.union(
-                arg
-                for position, arg in enumerate(goal.args)
-                if isinstance(arg, Variable) and position not in open_positions
-            )
+            # A variable that stands at an open position too, as in `p(x, x)`, is not bound by it:
+            # an engine that asks for `p` would have to know `x` before.
+            return bound | (variables(goal) - heads.open_arguments(goal, types))
         case Comparison("=", left, right):
             if _is_bound(left, bound) or _is_bound(right, bound):
                 return bound | variables(goal)
@@ -202,13 +199,7 @@ class _Ordering:
         """Return the unbound variables without which the leaf `goal` cannot be evaluated."""
         match goal:
             case Atom():
-                open_positions = self.heads.open_positions(goal, self.types)
-                closed = _binds(goal, self.types, self.heads, bound)
-                return {
-                    arg
-                    for position, arg in enumerate(goal.args)
-                    if position in open_positions and isinstance(arg, Variable)
-                } - closed
+                return self.heads.open_arguments(goal, self.types) - bound
             case Comparison("=", left, right):
                 if _is_bound(left, bound) or _is_bound(right, bound):
                     return set()

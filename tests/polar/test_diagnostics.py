@@ -58,6 +58,9 @@ WRONG = {
     + "f(u: User) if g(u) and not h(u, d) and not k(d) and d != u and d matches User;": "p:3:33: "
     "P401 nothing limits `d` to finitely many values; use it in a condition on a stored fact, such as "
     "`has_relation(...)`",
+    BLOCKS
+    + "p(_: Doc, d: Doc) if q(d);\nf(u: User) if g(u) and p(d, d);": "p:4:26: P401 nothing limits `d` to "
+    "finitely many values; use it in a condition on a stored fact, such as `has_relation(...)`",
     "actor User {}\nwin(x: User) if y matches User and move(x, y) and not win(y);": "p:2:1: P402 this rule "
     "depends on its own negation: win -> not win; break the circle, for example with a name of its own "
     "for what is denied",
