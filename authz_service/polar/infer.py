@@ -6,7 +6,7 @@ what the blocks declare as roles and relations, and what restricted variables el
 is the least fixpoint of these constraints, so the order of rules does not matter.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
 from authz_service.facts.value import INTEGER, STRING
@@ -25,7 +25,7 @@ from authz_service.polar.goals import (
     Variable,
     atoms,
 )
-from authz_service.polar.resolve import ResolvedRule
+from authz_service.polar.resolve import ResolvedRule, users_of
 
 Types = dict[Variable, frozenset[str]]
 LeafTypes = Callable[[Variable, Goal], frozenset[str] | None]
@@ -92,22 +92,29 @@ class _Inference:
         for rule, types in zip(self._rules, self.types, strict=True):
             for atom, _ in atoms(rule.body):
                 self._widen(atom.predicate, [_types_of(arg, types) for arg in atom.args])
-        changed = True
-        while changed:
-            visited = [self._visit(index) for index in range(len(self._rules))]
-            changed = any(visited)
+        users = users_of(self._rules)
+        waiting = deque(range(len(self._rules)))
+        while waiting:
+            index = waiting.popleft()
+            head = self._rules[index].head
+            if self._settle(index):
+                waiting.extend(users.get((head.predicate, len(head.args)), ()))
 
-    def _visit(self, index: int) -> bool:
-        """Widen what rule `index` tells about its head and its variables; say if anything changed."""
+    def _settle(self, index: int) -> bool:
+        """Find the types of rule `index` by what is known; say if its head tells more than before."""
         rule, types = self._rules[index], self.types[index]
-        changed = False
-        for variable in rule.places.keys() - self.annotated[index]:
-            found = _restriction(variable, rule.body, self._counts[index], self._leaf_types(types))
-            if found is not None and found != types[variable]:
-                types[variable] = found
-                changed = True
+        changed = True
+        while changed:  # `x = y` passes types from one variable to another
+            changed = False
+            for variable in rule.places.keys() - self.annotated[index]:
+                found = _restriction(
+                    variable, rule.body, self._counts[index], self._leaf_types(types)
+                )
+                if found is not None and found != types[variable]:
+                    types[variable] = found
+                    changed = True
         head = [_types_of(arg, types) for arg in rule.head.args]
-        return self._widen(rule.head.predicate, head) or changed
+        return self._widen(rule.head.predicate, head)
 
     def _widen(self, predicate: str, args: Sequence[frozenset[str]]) -> bool:
         changed = False

@@ -4,7 +4,7 @@ What comes out still has its conjunctions in source order and no inferred types;
 `safety` complete it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -24,6 +24,7 @@ from authz_service.polar.goals import (
     Term,
     TypeTest,
     Variable,
+    atoms,
 )
 from authz_service.polar.source import Span
 
@@ -66,6 +67,15 @@ def resolve(
         goals.append(_goal(rule.body, scope))
     head = Atom(rule.predicate, tuple(terms), rule.span)
     return ResolvedRule(head, _conjunction(goals, rule.span), rule.span, scope.places)
+
+
+def users_of(rules: Sequence[ResolvedRule]) -> dict[tuple[str, int], list[int]]:
+    """Return for each predicate, with its arity, the rules whose bodies ask for it."""
+    users: dict[tuple[str, int], list[int]] = {}
+    for index, rule in enumerate(rules):
+        for key in {(atom.predicate, len(atom.args)) for atom, _ in atoms(rule.body)}:
+            users.setdefault(key, []).append(index)
+    return users
 
 
 def _conjunction(goals: Iterable[Goal], span: Span) -> Conjunction:

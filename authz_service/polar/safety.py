@@ -8,8 +8,10 @@ of it, unless it occurs nowhere else. With these rules, evaluating over the valu
 facts, policy and question gives the same decisions as evaluating over all values there could be.
 """
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.goals import (
@@ -27,7 +29,7 @@ from authz_service.polar.goals import (
     variables,
 )
 from authz_service.polar.infer import Types
-from authz_service.polar.resolve import ResolvedRule
+from authz_service.polar.resolve import ResolvedRule, users_of
 
 _Bound = frozenset[Variable]
 
@@ -94,16 +96,16 @@ def _open_variables(
 ) -> list[_Bound]:
     """Return the head variables that each body does not bind: a fixpoint, for opening one may open more."""
     found: list[_Bound] = [frozenset()] * len(rules)
-    changed = True
-    while changed:
-        changed = False
-        for index, (rule, rule_types) in enumerate(zip(rules, types, strict=True)):
-            unbound = variables(rule.head) - _binds(rule.body, rule_types, heads, frozenset())
-            positions = {i for i, arg in enumerate(rule.head.args) if arg in unbound}
-            if positions != heads.open[index]:
-                heads.open[index] = positions
-                changed = True
-            found[index] = frozenset(unbound)
+    users = users_of(rules)
+    waiting = deque(range(len(rules)))
+    while waiting:
+        index = waiting.popleft()
+        head, body = rules[index].head, rules[index].body
+        found[index] = frozenset(variables(head) - _binds(body, types[index], heads, frozenset()))
+        positions = {i for i, arg in enumerate(head.args) if arg in found[index]}
+        if positions != heads.open[index]:
+            heads.open[index] = positions
+            waiting.extend(users.get((head.predicate, len(head.args)), ()))
     return found
 
 
@@ -173,26 +175,32 @@ class _Ordering:
     def _order_conjunction(
         self, conjunction: Conjunction, bound: _Bound, outside: set[Variable]
     ) -> Goal:
-        waiting = list(conjunction.goals)
+        goals = conjunction.goals
+        uses = Counter(variable for goal in goals for variable in variables(goal))
+        ready = [(_cost(goal), index) for index, goal in enumerate(goals)]
+        heapify(ready)
+        waiting: dict[Variable, list[int]] = {}
+        stuck: dict[int, _Unsafe] = {}
         ordered: list[Goal] = []
-        while waiting:
-            problem: _Unsafe | None = None
-            for goal in sorted(waiting, key=_cost):
-                others = outside.union(
-                    *(variables(g) for g in (*waiting, *ordered) if g is not goal)
-                )
-                try:
-                    ready = self.order(goal, bound, others)
-                except _Unsafe as unsafe:
-                    problem = problem or unsafe
-                    continue
-                ordered.append(ready)
-                waiting.remove(goal)
-                bound = _binds(goal, self.types, self.heads, bound)
-                break
-            else:
-                assert problem is not None
-                raise problem
+        while ready:
+            _, index = heappop(ready)
+            goal = goals[index]
+            shared = {v for v in variables(goal) if v in outside or uses[v] > 1}
+            try:
+                ordered.append(self.order(goal, bound, shared))
+            except _Unsafe as unsafe:
+                stuck[index] = unsafe
+                for variable in unsafe.unbound:
+                    waiting.setdefault(variable, []).append(index)
+                continue
+            after = _binds(goal, self.types, self.heads, bound)
+            for variable in after - bound:
+                for other in waiting.pop(variable, ()):
+                    if stuck.pop(other, None) is not None:
+                        heappush(ready, (_cost(goals[other]), other))
+            bound = after
+        if stuck:
+            raise stuck[min(stuck, key=lambda index: (_cost(goals[index]), index))]
         return Conjunction(tuple(ordered), conjunction.span)
 
     def _needed(self, goal: Goal, bound: _Bound) -> set[Variable]:
