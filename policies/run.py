@@ -69,7 +69,9 @@ def main(
                 console.print(f"\nServing on {target}. Ask something yourself in another terminal:")
                 console.print("  .venv/bin/authz check Employee:alice disarm SecuritySystem:s1")
                 console.print("Ctrl-C stops the service.")
-                service.wait()
+                if service.wait():
+                    console.print("[red]the service ended by itself[/]")
+                    raise typer.Exit(1)
         except KeyboardInterrupt:
             differing = 0
         finally:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich.box import SIMPLE
 from rich.table import Table
 
 from authz_service.cli import output
@@ -54,7 +55,9 @@ def config(*, as_json: output.Json = False) -> None:
     if as_json:
         output.print_json(values)
         return
-    table = Table("setting", "value", "environment variable", "meaning")
+    table = Table(box=SIMPLE)
+    for column in ("setting", "value", "environment variable", "meaning"):
+        table.add_column(column, overflow="fold")
     for name, field in Settings.model_fields.items():
         shown = json.dumps(values[name]).strip('"')
         table.add_row(name, shown, f"AUTHZ_{name.upper()}", field.description)
