@@ -57,7 +57,7 @@ def config(*, as_json: output.Json = False) -> None:
         return
     table = Table(box=SIMPLE)
     for column in ("setting", "value", "environment variable", "meaning"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=column != "meaning")
     for name, field in Settings.model_fields.items():
         shown = json.dumps(values[name]).strip('"')
         table.add_row(name, shown, f"AUTHZ_{name.upper()}", field.description)
