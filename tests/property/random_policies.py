@@ -1,7 +1,7 @@
-"""Random policies without recursion, and facts for them: for comparing engines.
+"""Random policies, and facts for them: for comparing engines.
 
 A predicate of a layer uses stored predicates and those of the layers below, so that the VM comes to an
-end and negation is stratified. Variables are mostly bound before they are used, in source order; the
+end and negation is stratified; unless recursion is wanted. Variables are mostly bound before they are used, in source order; the
 policies that turn out unsafe all the same are refused, and say nothing.
 """
 
@@ -28,8 +28,11 @@ LITERALS = {
 IDS = ("a", "b", "x")
 
 
-def policy(random: Random) -> str:
-    """Return the text of a policy over `User` and `Doc` with the actions `read` and `write`."""
+def policy(random: Random, *, recursive: bool = False) -> str:
+    """Return the text of a policy over `User` and `Doc` with the actions `read` and `write`.
+
+    If `recursive`, rules may also use the predicate that they derive, under `not` as well.
+    """
     known = dict(STORED)
     lines = ["actor User {}", 'resource Doc { permissions = ["read", "write"]; }']
     for name, types in STORED.items():  # tells the types of the stored predicates
@@ -41,7 +44,8 @@ def policy(random: Random) -> str:
         types = random.choice(
             [("User",), ("Doc",), ("User", "Doc"), ("Doc", "Doc"), ("Doc", "Integer")]
         )
-        lines += [_rule(random, name, types, known) for _ in range(random.randint(1, 3))]
+        usable = {**known, name: types} if recursive and random.random() < 0.6 else known
+        lines += [_rule(random, name, types, usable) for _ in range(random.randint(1, 3))]
         known[name] = types
     for action in ("read", "write"):
         for _ in range(random.randint(1, 2)):
