@@ -108,6 +108,7 @@ class Model:
         self, goal: Goal, binding: Binding
     ) -> Iterator[Binding]:
         """Yield each extension of `binding` under which `goal` holds."""
+        self._budget.spend()
         match goal:
             case Atom():
                 yield from self._matching(goal, binding)

@@ -29,6 +29,10 @@ class Diagnostic:
         return f"{place}: {self.code} {self.sentence}\n{excerpt}"
 
 
+# In the message; `diagnostics` has all.
+_SHOWN = 50
+
+
 class PolicyInvalid(AuthzError):
     """The policy text is wrong. `diagnostics` holds every error, in source order."""
 
@@ -36,7 +40,9 @@ class PolicyInvalid(AuthzError):
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         count = f"{len(diagnostics)} errors" if len(diagnostics) > 1 else "an error"
-        super().__init__(f"the policy has {count}\n" + "\n".join(map(str, diagnostics)))
+        shown = "\n".join(map(str, diagnostics[:_SHOWN]))
+        more = f"\n... and {len(diagnostics) - _SHOWN} more" if len(diagnostics) > _SHOWN else ""
+        super().__init__(f"the policy has {count}\n{shown}{more}")
         self.diagnostics = tuple(diagnostics)
 
 

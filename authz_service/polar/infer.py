@@ -103,16 +103,12 @@ class _Inference:
     def _settle(self, index: int) -> bool:
         """Find the types of rule `index` by what is known; say if its head tells more than before."""
         rule, types = self._rules[index], self.types[index]
-        changed = True
-        while changed:  # `x = y` passes types from one variable to another
-            changed = False
-            for variable in rule.places.keys() - self.annotated[index]:
-                found = _restriction(
-                    variable, rule.body, self._counts[index], self._leaf_types(types)
-                )
-                if found is not None and found != types[variable]:
-                    types[variable] = found
-                    changed = True
+        # `x = y` tells nothing here: two variables that take their types from each other would both
+        # be too narrow.
+        for variable in rule.places.keys() - self.annotated[index]:
+            found = _restriction(variable, rule.body, self._counts[index], self._leaf_types)
+            if found is not None:
+                types[variable] = found
         head = [_types_of(arg, types) for arg in rule.head.args]
         return self._widen(rule.head.predicate, head)
 
@@ -126,21 +122,16 @@ class _Inference:
                 changed = True
         return changed
 
-    def _leaf_types(self, types: Types) -> LeafTypes:
-        def leaf_types(variable: Variable, goal: Goal) -> frozenset[str] | None:
-            match goal:
-                case Atom(predicate, args):
-                    return _intersection(
-                        self._positions.get((predicate, len(args), position), _NO_TYPES)
-                        for position, arg in enumerate(args)
-                        if arg == variable
-                    )
-                case Comparison("=", left, right) if variable in (left, right):
-                    return _types_of(right if left == variable else left, types)
-                case _:
-                    return _plain_types(variable, goal)
-
-        return leaf_types
+    def _leaf_types(self, variable: Variable, goal: Goal) -> frozenset[str] | None:
+        match goal:
+            case Atom(predicate, args):
+                return _intersection(
+                    self._positions.get((predicate, len(args), position), _NO_TYPES)
+                    for position, arg in enumerate(args)
+                    if arg == variable
+                )
+            case _:
+                return _plain_types(variable, goal)
 
 
 def _restriction(

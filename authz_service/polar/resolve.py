@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from authz_service.facts.fact import MAX_ARGS
-from authz_service.facts.value import PRIMITIVE_TYPES, Value
+from authz_service.facts.value import INTEGER, PRIMITIVE_TYPES, Value
 from authz_service.polar import syntax
 from authz_service.polar.declarations import ABSTRACT_TYPES, Declarations
 from authz_service.polar.diagnostic import Diagnostic
@@ -69,6 +69,16 @@ def resolve(
     return ResolvedRule(head, _conjunction(goals, rule.span), rule.span, scope.places)
 
 
+def _comparison(operator: str, left: Term, right: Term, span: Span) -> Goal:
+    """Return the comparison; an order comparison holds only between Integers, so it tests for them."""
+    comparison = Comparison(operator, left, right, span)
+    if operator in ("=", "!="):
+        return comparison
+    operands = [term for term in (left, right) if isinstance(term, Variable)]
+    tests = [TypeTest(variable, frozenset({INTEGER}), span) for variable in operands]
+    return Conjunction((*tests, comparison), span)
+
+
 def users_of(rules: Sequence[ResolvedRule]) -> dict[tuple[str, int], list[int]]:
     """Return for each predicate, with its arity, the rules whose bodies ask for it."""
     users: dict[tuple[str, int], list[int]] = {}
@@ -93,7 +103,7 @@ def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
             _check_arity(predicate, len(args), span, scope.findings)
             return Atom(predicate, tuple(_term(arg, scope) for arg in args), span)
         case syntax.Compare(operator, left, right):
-            return Comparison(operator, _term(left, scope), _term(right, scope), span)
+            return _comparison(operator, _term(left, scope), _term(right, scope), span)
         case syntax.Member(term, literals):
             values = tuple(_literal(literal, scope) for literal in literals)
             return Membership(_term(term, scope), values, span)

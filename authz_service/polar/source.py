@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_EXCERPT_BEFORE = 400
+_EXCERPT_AFTER = 400
+
 
 @dataclass(frozen=True, slots=True)
 class PolicySource:
@@ -35,7 +38,10 @@ class Span:
         """Return the source line and, under it, carets below the span."""
         start = self.source.text.rfind("\n", 0, self.start) + 1
         end = self.source.text.find("\n", self.start)
-        line = self.source.text[start : end if end >= 0 else None]
+        # A window: a policy of one long line must not be copied into each of its findings.
+        start = max(start, self.start - _EXCERPT_BEFORE)
+        end = min(end if end >= 0 else len(self.source.text), self.start + _EXCERPT_AFTER)
+        line = self.source.text[start:end]
         before = "".join("\t" if c == "\t" else " " for c in line[: self.start - start])
         width = max(1, min(self.end - self.start, len(line) - len(before)))
         return f"{line}\n{before}{'^' * width}"

@@ -191,6 +191,30 @@ def test_the_limit_is_an_error():
         permits(loaded, facts, "User:a read Doc:d", steps=1)
 
 
+def test_the_limit_counts_tests_as_well():
+    """Alternatives that all hold double the ways to hold; no fact is looked at for it."""
+    twice = " and ".join(["(u != d or d != u)"] * 30)
+    loaded = load(
+        HEAD + f'}} has_permission(u: User, "read", d: Doc) if s(u, d) and {twice} and not s(u, d);'
+    )
+    with pytest.raises(EvaluationLimitReached):
+        permits(loaded, snapshot("s(User:a, Doc:d)"), "User:a read Doc:d", steps=100_000)
+
+
+def test_order_comparisons_hold_between_integers_only(engine):
+    """A predicate may hold Strings and Integers; the Strings are not less than anything."""
+    text = (
+        HEAD
+        + """}
+    named(u: User) if tag(u, "x");
+    has_permission(u: User, "read", _: Doc) if tag(u, n) and n < 5;"""
+    )
+    loaded = load(text, engine)
+    facts = snapshot('tag(User:a, "x")', "tag(User:b, 3)")
+    assert not permits(loaded, facts, "User:a read Doc:d")
+    assert permits(loaded, facts, "User:b read Doc:d")
+
+
 def test_facts_that_no_rule_can_use_are_ignored(engine):
     """A stored fact of an older policy must not count: here a permission, which is always derived."""
     loaded = load(HEAD + "}", engine)

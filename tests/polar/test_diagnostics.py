@@ -23,6 +23,8 @@ WRONG = {
     "f(x) if x == 1;": "p:1:11: P010 expected `=`, `!=`, `<`, `in`, `matches` or a call, found `==`; "
     "equality is written `=`",
     "f(1) if ;": "p:1:9: P010 expected a variable or a literal, found `;`",
+    "p(x) if (x matches String or y = x) and q(_);": "p:1:3: P301 nothing tells the type of `x`; "
+    "say what it is, as in `x matches User`",
     "actor {}": "p:1:7: P010 expected a type's name, found `{`",
     "actor User {": "p:1:13: P010 expected `}` at the end of the block `User`, found the end of the file",
     "f(1) if " + "(" * 70 + "g(1)" + ")" * 70 + ";": "p:1:73: P011 conditions nest deeper than 64; "
@@ -87,6 +89,13 @@ def test_all_errors_at_once_in_source_order_with_a_caret():
         "p:5:6: P010 expected a variable or a literal, found `)`\n    f(é, );\n         ^",
         "p:6:9: P010 expected a variable or a literal, found `;`\n    ok(1) if;\n            ^",
     ]
+
+
+def test_a_long_line_of_errors_stays_small():
+    with pytest.raises(PolicyInvalid) as caught:
+        check_policy([PolicyFile("p", "'" * 20_000)])
+    assert len(caught.value.diagnostics) > 10_000
+    assert len(caught.value.message) < 200_000
 
 
 def test_negation_is_judged_on_what_rules_can_reach():
