@@ -64,9 +64,12 @@ def snapshot(*facts: str | authz.Fact) -> FactSnapshot:
     return FactSnapshot(map(fact, facts))
 
 
+NOW = 1_800_000_000
+
+
 def permits(loaded: LoadedPolicy, facts: FactSnapshot, question: str, steps: int = STEPS) -> bool:
-    """Ask `ACTOR ACTION RESOURCE`."""
+    """Ask `ACTOR ACTION RESOURCE` at the time `NOW`."""
     actor, action, resource = question.split()
     asked = Question(entity(actor), action, entity(resource))
     loaded.policy.check_question(*asked)
-    return loaded.program.permits(asked, facts, Budget(steps))
+    return loaded.program.permits(asked, facts, NOW, Budget(steps))

@@ -17,8 +17,9 @@ from authz_service.engine.program import Budget, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import INTEGER, INTEGER_MIN, PRIMITIVE_TYPES, Value
+from authz_service.facts.value import INTEGER, INTEGER_MIN, PRIMITIVE_TYPES, Value, integer
 from authz_service.polar.goals import (
+    CURRENT_TIME,
     Atom,
     Comparison,
     Conjunction,
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_MS = 1000
 
+NOW = "NOW"
+"""The constant that `@current_unix_time` becomes; given anew to each query."""
+
 _Key = tuple[str, int]
 
 
@@ -53,7 +57,7 @@ class OsoProgram:
         self._rules = self._translation.rules(policy.rules)
         self._loaded: tuple[FactSnapshot, Oso] | None = None
 
-    def permits(self, question: Question, facts: FactSnapshot, budget: Budget) -> bool:
+    def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. The VM counts time and goals instead of the budget's steps."""
         from polar.exceptions import PolarRuntimeError  # noqa: PLC0415 - oso may be absent
 
@@ -61,6 +65,8 @@ class OsoProgram:
         asked = question.as_fact()
         name, *args = self._translation.query(asked)
         vm = self._vm(facts)
+        time = dict(self._translation.fields(integer(now)))
+        vm.register_constant(time, NOW)  # type: ignore[no-untyped-call]
         try:
             answers = vm.query_rule(name, *args)  # type: ignore[no-untyped-call]
             return next(answers, None) is not None
@@ -115,12 +121,13 @@ class _Translation:
         return "".join(f"{self._call(fact.predicate, fact.args, {})};\n" for fact in facts)
 
     def query(self, asked: Fact) -> tuple[str, *tuple[dict[str, object], ...]]:
-        args = (dict(self._fields(value)) for value in asked.args)
+        args = (dict(self.fields(value)) for value in asked.args)
         return (self._names[asked.predicate, len(asked.args)], *args)
 
     def _rule(self, rule: Rule) -> str:
         everything = sorted(variables(rule.head) | variables(rule.body), key=lambda v: v.name)
         names = {variable: f"_v{number}" for number, variable in enumerate(everything)}
+        names[CURRENT_TIME] = NOW
         head = self._call(rule.head.predicate, rule.head.args, names)
         return f"{head} if {self._goal(rule.body, names)};"
 
@@ -176,10 +183,10 @@ class _Translation:
         return names[term] if isinstance(term, Variable) else self._value(term)
 
     def _value(self, value: Value) -> str:
-        fields = (f"{key}: {_literal(field)}" for key, field in self._fields(value))
+        fields = (f"{key}: {_literal(field)}" for key, field in self.fields(value))
         return f"{{{', '.join(fields)}}}"
 
-    def _fields(self, value: Value) -> Iterable[tuple[str, object]]:
+    def fields(self, value: Value) -> Iterable[tuple[str, object]]:
         """Return the dictionary that stands for `value`: equal for equal values only."""
         if value.type != INTEGER:
             yield "id", value.id.encode().hex()

@@ -43,9 +43,10 @@ class Budget:
 class Program(Protocol):
     """A policy made executable by one engine. Safe to use from several threads at once."""
 
-    def permits(self, question: Question, facts: FactSnapshot, budget: Budget) -> bool:
+    def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """Say whether the policy permits what `question` asks, given exactly `facts`.
 
+        `now` is the time of evaluation in whole seconds since 1970, what `@current_unix_time` stands for.
         `question` has passed `Policy.check_question`. Facts that no rule can use are ignored. There
         are three outcomes: true, false, or an AuthzError that says nothing about the answer.
         """

@@ -18,8 +18,9 @@ from typing import Any
 from authz_service.engine.program import Budget, Question
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value
+from authz_service.facts.value import Value, integer
 from authz_service.polar.goals import (
+    CURRENT_TIME,
     Atom,
     Comparison,
     Conjunction,
@@ -44,28 +45,37 @@ class ReferenceProgram:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._constants = frozenset().union(*(_constants(rule) for rule in policy.rules))
+        self._constants = frozenset().union(*(constants(rule) for rule in policy.rules))
 
-    def permits(self, question: Question, facts: FactSnapshot, budget: Budget) -> bool:
+    def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. Costs the whole policy over all facts, whatever is asked."""
-        usable = [fact for fact in facts if self._policy.shapes.accept(fact)]
         asked = question.as_fact()
-        values = self._constants.union(asked.args, *(fact.args for fact in usable))
-        model = Model(usable, values, budget)
+        return asked in self.model(facts, asked.args, now, budget)
+
+    def model(
+        self, facts: Iterable[Fact], values: Iterable[Value], now: int, budget: Budget
+    ) -> "Model":
+        """Return all that holds given `facts`, about the values of these, of the policy and `values`."""
+        usable = [fact for fact in facts if self._policy.shapes.accept(fact)]
+        known = self._constants.union(values, *(fact.args for fact in usable))
+        model = Model(usable, known, now, budget)
         for stratum in self._policy.strata:
             model.close_under(stratum)
-        return asked in model
+        return model
 
 
 class Model:
     """A growing set of facts over a fixed set of values."""
 
-    def __init__(self, facts: Iterable[Fact], values: Iterable[Value], budget: Budget) -> None:
+    def __init__(
+        self, facts: Iterable[Fact], values: Iterable[Value], now: int, budget: Budget
+    ) -> None:
         self._budget = budget
+        self._start: Binding = {CURRENT_TIME: integer(now)}
         self._facts: set[Fact] = set()
         self._index: defaultdict[tuple[object, ...], list[Fact]] = defaultdict(list)
         self._values: defaultdict[str, list[Value]] = defaultdict(list)
-        for value in values:
+        for value in {*values, *self._start.values()}:
             self._values[value.type].append(value)
         for fact in facts:
             self.add(fact)
@@ -80,6 +90,15 @@ class Model:
             self._index[key].append(fact)
             for position, value in enumerate(fact.args):
                 self._index[*key, position, value].append(fact)
+
+    def holds(self, atom: Atom, binding: Binding) -> bool:
+        """Say whether the fact that `atom` is under `binding` holds."""
+        known = self._start | binding
+        return Fact(atom.predicate, tuple(_value(term, known) for term in atom.args)) in self
+
+    def satisfies(self, goal: Goal, binding: Binding) -> bool:
+        """Say whether `goal` holds for the variables in `binding`."""
+        return next(self._solutions(goal, self._start | binding), None) is not None
 
     def close_under(self, rules: Iterable[Rule]) -> None:
         """Add everything that follows from `rules`, until nothing new does."""
@@ -102,7 +121,7 @@ class Model:
         choices = ([v for t in rule.types[name] for v in self._values[t]] for name in names)
         for values in product(*choices):
             self._budget.spend()
-            yield dict(zip(names, values, strict=True))
+            yield self._start | dict(zip(names, values, strict=True))
 
     def _solutions(  # noqa: C901 - one branch for each kind of goal
         self, goal: Goal, binding: Binding
@@ -186,10 +205,11 @@ def _value(term: Term, binding: Binding) -> Value:
     return binding[term] if isinstance(term, Variable) else term
 
 
-def _constants(node: Rule | Goal) -> set[Value]:
+def constants(node: Rule | Goal) -> set[Value]:
+    """Return the values that `node` names."""
     match node:
         case Rule(head, body):
-            return _constants(head) | _constants(body)
+            return constants(head) | constants(body)
         case Atom(_, args):
             return {arg for arg in args if isinstance(arg, Value)}
         case Comparison(_, left, right):
@@ -197,8 +217,8 @@ def _constants(node: Rule | Goal) -> set[Value]:
         case Membership(_, values):
             return set(values)
         case Negation(inner):
-            return _constants(inner)
+            return constants(inner)
         case Conjunction(goals) | Disjunction(goals):
-            return set().union(*map(_constants, goals))
+            return set().union(*map(constants, goals))
         case _:
             return set()

@@ -97,7 +97,8 @@ class PolicyDecisionPoint:
                 except InvalidRequest as error:
                     raise error.inside(f"context_facts[{index}]") from None
             facts = facts.with_facts(context_facts)
-        return program.permits(question, facts, Budget(self._evaluation_steps))
+        now = int(moment.evaluated_at.timestamp())
+        return program.permits(question, facts, now, Budget(self._evaluation_steps))
 
     def close(self) -> None:
         """Let evaluations that run come to their end, and start no new ones."""

@@ -1,74 +1,129 @@
 """Policy files to a checked policy: runs the stages and raises all findings at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from authz_service.facts.policy_text import PolicyFile
-from authz_service.polar.declarations import collect
-from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid
+from authz_service.polar.advice import advise
+from authz_service.polar.declarations import Declarations, collect
+from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid, in_source_order
 from authz_service.polar.expand import expand
+from authz_service.polar.goals import Atom, Rule, Types, atoms
 from authz_service.polar.infer import infer
 from authz_service.polar.parser import parse
 from authz_service.polar.policy import Policy
+from authz_service.polar.policy_tests import ResolvedAssertion, check_tests, resolve_assertions
 from authz_service.polar.resolve import ResolvedRule, resolve
 from authz_service.polar.safety import order_rules
 from authz_service.polar.shapes import actions_of, actors_of, shapes_of
 from authz_service.polar.source import PolicySource
 from authz_service.polar.strata import stratify
-from authz_service.polar.syntax import Block, Rule
+from authz_service.polar.syntax import Block, Declare, Item, Test
+from authz_service.polar.syntax import Rule as RuleSyntax
+from authz_service.polar.vocabulary import check_relations
 
 _DEFAULT_ALLOW = PolicySource(
     "(built-in)",
-    "allow(actor, action, resource) if has_permission(actor, action, resource);\n",
+    "allow(actor, action, resource) if has_permission(actor, action, resource);\n"
+    "allow(actor, action) if has_permission(actor, action);\n",
 )
 
 
 def check_policy(files: Sequence[PolicyFile]) -> Policy:
     """Return the checked policy that `files` make together, in any order.
 
-    A policy without an `allow` rule gets the default one: permitted is what `has_permission` grants.
+    A policy without an `allow` rule gets the default ones: permitted is what `has_permission` grants.
     Raises PolicyInvalid with every error found. Later stages run only on what earlier ones accept,
     so that one mistake is not reported twice.
     """
-    findings: list[Diagnostic] = []
     sources = [PolicySource(file.name, file.text) for file in files]
+    checks = _Checks(sources)
+    findings = checks.findings
     items = [item for source in sources for item in parse(source, findings)]
-    _raise(findings, sources)
-    blocks = [item for item in items if isinstance(item, Block)]
-    declarations = collect(blocks, findings)
-    rules = [item for item in items if isinstance(item, Rule)]
-    for block in blocks:
-        rules.extend(expand(block, declarations, findings))
-    resolved = [resolve(rule, declarations, findings) for rule in rules]
-    _raise(findings, sources)
-    if not any(rule.head.predicate == "allow" for rule in resolved):
-        resolved.append(_default_allow())
-    types = infer(resolved, declarations, findings)
-    _raise(findings, sources)
-    ordered = order_rules(resolved, types, findings)
-    _raise(findings, sources)
+    checks.passed()
+    declarations = _declared(items, findings)
+    rules = [
+        resolve(rule, declarations, findings) for rule in plain_rules(items, declarations, findings)
+    ]
+    tests = [item for item in items if isinstance(item, Test)]
+    assertions = resolve_assertions(tests, declarations, findings)
+    checks.passed()
+    own = len(rules)
+    rules += _default_allow(rules)
+    types = infer(rules, declarations, findings)
+    condition_types = infer([a.condition for a in assertions], declarations, findings)
+    checks.passed()
+    check_relations(_atoms(rules, types), declarations, findings)
+    ordered = _ordered(rules, assertions, [*types, *condition_types], findings)
+    checks.passed()
+    conditions = ordered[len(rules) :]
+    ordered = ordered[: len(rules)]
     strata = stratify(ordered, findings)
-    _raise(findings, sources)
-    return Policy(
+    checks.passed()
+    policy = Policy(
         strata=strata,
         types=frozenset(declarations.types),
         actors=actors_of(ordered),
         actions=actions_of(ordered, declarations),
         shapes=shapes_of(ordered, declarations),
     )
+    checked = check_tests(items, list(zip(assertions, conditions, strict=True)), policy, findings)
+    checks.passed()
+    policy = replace(policy, tests=checked)
+    warnings = advise(items, ordered, own, declarations, policy)
+    return replace(policy, warnings=tuple(in_source_order(warnings, sources)))
 
 
-def _default_allow() -> ResolvedRule:
-    [rule] = parse(_DEFAULT_ALLOW, [])
-    assert isinstance(rule, Rule)
-    nothing = collect([], [])
-    resolved = resolve(rule, nothing, [])
-    return ResolvedRule(
-        resolved.head, resolved.body, resolved.span, resolved.places, is_default=True
-    )
+def plain_rules(
+    items: Sequence[Item], declarations: Declarations, findings: list[Diagnostic]
+) -> list[RuleSyntax]:
+    """Return the longhand rules of `items`, and behind them what the shorthand rules stand for."""
+    rules = [item for item in items if isinstance(item, RuleSyntax)]
+    for block in (item for item in items if isinstance(item, Block)):
+        rules.extend(expand(block, declarations, findings))
+    return rules
 
 
-def _raise(findings: list[Diagnostic], sources: Sequence[PolicySource]) -> None:
-    if findings:
-        order = {source.name: index for index, source in enumerate(sources)}
-        findings.sort(key=lambda f: (order[f.span.source.name], f.span.start, f.code))
-        raise PolicyInvalid(findings)
+class _Checks:
+    """The findings of the stages so far."""
+
+    def __init__(self, sources: Sequence[PolicySource]) -> None:
+        self.findings: list[Diagnostic] = []
+        self._sources = sources
+
+    def passed(self) -> None:
+        """Raise PolicyInvalid if any stage so far has found an error."""
+        if self.findings:
+            raise PolicyInvalid(in_source_order(self.findings, self._sources))
+
+
+def _declared(items: Sequence[Item], findings: list[Diagnostic]) -> Declarations:
+    blocks = [item for item in items if isinstance(item, Block)]
+    declares = [item for item in items if isinstance(item, Declare)]
+    return collect(blocks, declares, findings)
+
+
+def _ordered(
+    rules: Sequence[ResolvedRule],
+    assertions: Sequence[ResolvedAssertion],
+    types: Sequence[Types],
+    findings: list[Diagnostic],
+) -> list[Rule]:
+    conditions = [assertion.condition for assertion in assertions]
+    return order_rules([*rules, *conditions], types, findings)
+
+
+def _atoms(rules: Sequence[ResolvedRule], types: Sequence[Types]) -> list[tuple[Atom, Types]]:
+    found = [
+        (atom, t) for rule, t in zip(rules, types, strict=True) for atom, _ in atoms(rule.body)
+    ]
+    return found + [(rule.head, t) for rule, t in zip(rules, types, strict=True)]
+
+
+def _default_allow(rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:
+    """Return the rules that stand for `allow` where the policy has none of its own."""
+    if any(rule.head.predicate == "allow" for rule in rules):
+        return []
+    nothing = Declarations([])
+    found = [item for item in parse(_DEFAULT_ALLOW, []) if isinstance(item, RuleSyntax)]
+    return [replace(resolve(rule, nothing, []), is_default=True) for rule in found]

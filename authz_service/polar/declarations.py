@@ -1,140 +1,302 @@
-"""Declarations: the types of a policy with their roles, permissions and relations."""
+"""Declarations: the types of a policy with their roles, permissions and relations.
 
-from collections.abc import Iterable
+A type that extends others has what they declare as its own; where they are accepted, so is it. What the
+`global` block declares belongs to no type.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from authz_service.facts.fact import MAX_ARGS
 from authz_service.facts.value import PRIMITIVE_TYPES
-from authz_service.polar.diagnostic import Diagnostic, did_you_mean
-from authz_service.polar.syntax import Block, Declaration, Name, TypeName
+from authz_service.polar.diagnostic import Diagnostic, Help, suggest
+from authz_service.polar.source import Span
+from authz_service.polar.syntax import GLOBAL, Block, Declaration, Declare, Name, TypeName
 
 ACTOR = "Actor"
 RESOURCE = "Resource"
 ABSTRACT_TYPES = frozenset({ACTOR, RESOURCE})
 BUILT_IN_TYPES = PRIMITIVE_TYPES | ABSTRACT_TYPES
 
+# Far more than any policy needs. The cost of checking types grows with their number for every rule.
+MAX_TYPES = 500
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class TypeDeclaration:
-    """One block: the names that it declares. A name stands for one thing only."""
+    """One block with what it declares and inherits. A name stands for one thing only."""
 
     name: str
     is_actor: bool
     roles: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
-    relations: dict[str, str] = field(default_factory=dict)
+    relations: Mapping[str, str] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
 
-    def predicate_of(self, name: str) -> str | None:
-        """Return the predicate that `name` stands for in this block, or None if it is not declared."""
-        if name in self.roles:
-            return "has_role"
-        if name in self.permissions:
-            return "has_permission"
-        if name in self.relations:
-            return "has_relation"
-        return None
+    @cached_property
+    def predicates(self) -> Mapping[str, str]:
+        """The predicate that each declared name stands for."""
+        return (
+            dict.fromkeys(self.roles, "has_role")
+            | dict.fromkeys(self.permissions, "has_permission")
+            | dict.fromkeys(self.relations, "has_relation")
+        )
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.roles, *self.permissions, *self.relations)
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFacts:
+    """`declare has_tag(Document, String);` with the concrete types of each argument."""
+
+    predicate: str
+    types: tuple[frozenset[str], ...]
+
+
+_NO_GLOBALS = TypeDeclaration(GLOBAL, is_actor=False)
 
 
 class Declarations:
     """All declared types. `Actor` stands for all actor types, `Resource` for all types."""
 
-    def __init__(self, types: Iterable[TypeDeclaration]) -> None:
+    def __init__(
+        self,
+        types: Iterable[TypeDeclaration],
+        globals_: TypeDeclaration = _NO_GLOBALS,
+    ) -> None:
         self.types = {declaration.name: declaration for declaration in types}
+        self.globals = globals_
+        self.facts: tuple[DeclaredFacts, ...] = ()
+        self.type_names = BUILT_IN_TYPES.union(self.types)
+        accepted: dict[str, set[str]] = {name: {name} for name in self.types}
+        for name in self.types:
+            for ancestor in self._ancestors(name):
+                accepted[ancestor].add(name)
+        self._concrete = {name: frozenset(types) for name, types in accepted.items()}
+        self._concrete |= {name: frozenset({name}) for name in PRIMITIVE_TYPES}
+        self._concrete[ACTOR] = frozenset(t.name for t in self.types.values() if t.is_actor)
+        self._concrete[RESOURCE] = frozenset(self.types)
 
     def concrete(self, name: str) -> frozenset[str] | None:
         """Return the types whose values `name` accepts, or None if there is no such type."""
-        if name == ACTOR:
-            return frozenset(t.name for t in self.types.values() if t.is_actor)
-        if name == RESOURCE:
-            return frozenset(self.types)
-        if name in PRIMITIVE_TYPES or name in self.types:
-            return frozenset({name})
-        return None
+        return self._concrete.get(name)
 
     def unknown_type(self, name: TypeName) -> Diagnostic:
-        known = did_you_mean(name.text, BUILT_IN_TYPES.union(self.types))
-        return Diagnostic("P201", f"there is no type `{name.text}`", name.span, known)
+        cure = suggest(name.text, self.type_names)
+        return Diagnostic("P201", f"there is no type `{name.text}`", name.span, cure)
+
+    def _ancestors(self, name: str) -> set[str]:
+        found: set[str] = set()
+        waiting = list(self.types[name].parents)
+        while waiting:
+            parent = waiting.pop()
+            if parent not in found:
+                found.add(parent)
+                waiting += self.types[parent].parents
+        return found
 
 
-def collect(blocks: Iterable[Block], findings: list[Diagnostic]) -> Declarations:
-    """Return what the blocks declare; add duplicate and unknown names to `findings`."""
-    unique: dict[str, Block] = {}
-    for block in blocks:
-        name = block.name
-        if name.text in BUILT_IN_TYPES:
-            findings.append(
-                Diagnostic(
-                    "P202", f"`{name.text}` is a built-in type", name.span, "choose another name"
-                )
-            )
-        elif name.text in unique:
-            findings.append(
-                Diagnostic(
-                    "P203",
-                    f"the type `{name.text}` is declared twice",
-                    name.span,
-                    f"the first block is in line {unique[name.text].name.span.line}; join the two",
-                )
-            )
-        else:
-            unique[name.text] = block
-    declarations = Declarations(_declared(block, findings) for block in unique.values())
-    for block in unique.values():
+def collect(
+    blocks: Iterable[Block], declares: Iterable[Declare], findings: list[Diagnostic]
+) -> Declarations:
+    """Return what the blocks declare; add duplicate, unknown and contradicting names to `findings`."""
+    unique = _unique(blocks, findings)
+    global_block = unique.pop((GLOBAL, GLOBAL), None)
+    types = {block.name.text: block for block in unique.values()}
+    if len(types) > MAX_TYPES:
+        message = f"the policy declares more than {MAX_TYPES} types"
+        extra = list(types.values())[MAX_TYPES]
+        findings.append(
+            Diagnostic("P206", message, extra.name.span, "split it into several policies")
+        )
+        return Declarations([])
+    inheritance = _Inheritance(types, findings)
+    declarations = Declarations(
+        [inheritance.declaration(name) for name in types],
+        _declared_globals(global_block, findings) if global_block else _NO_GLOBALS,
+    )
+    for block in types.values():
         _check_relation_types(block, declarations, findings)
+    declarations.facts = tuple(
+        facts for declare in declares if (facts := _facts(declare, declarations, findings))
+    )
     return declarations
 
 
-def _declared(block: Block, findings: list[Diagnostic]) -> TypeDeclaration:
+def _unique(blocks: Iterable[Block], findings: list[Diagnostic]) -> dict[tuple[str, str], Block]:
+    unique: dict[tuple[str, str], Block] = {}
+    for block in blocks:
+        name = block.name
+        key = (GLOBAL if block.keyword == GLOBAL else "", name.text)
+        if name.text in BUILT_IN_TYPES:
+            message = f"`{name.text}` is a built-in type"
+            findings.append(Diagnostic("P202", message, name.span, "choose another name"))
+        elif key in unique:
+            what = "`global`" if block.keyword == GLOBAL else f"the type `{name.text}`"
+            first = unique[key].name.span
+            place = (
+                f"in line {first.line}" if first.source is name.span.source else f"at {first.place}"
+            )
+            cure = f"the first block is {place}; join the two"
+            findings.append(Diagnostic("P203", f"{what} is declared twice", name.span, cure))
+        else:
+            unique[key] = block
+    return unique
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a declared name stands for in a type: its kind and, for a relation, the related type."""
+
+    kind: str
+    related: str = ""
+
+    def __str__(self) -> str:
+        return f"a relation to `{self.related}`" if self.related else f"a {self.kind[:-1]}"
+
+
+class _Inheritance:
+    """The names of every type, those of the types that it extends first."""
+
+    def __init__(self, blocks: Mapping[str, Block], findings: list[Diagnostic]) -> None:
+        self._blocks = blocks
+        self._findings = findings
+        self._parents = {name: self._checked_parents(block) for name, block in blocks.items()}
+        self._names: dict[str, dict[str, _Meaning]] = {}
+        for name in self._parents_first():
+            self._names[name] = self._names_of(blocks[name])
+
+    def declaration(self, name: str) -> TypeDeclaration:
+        by_kind: dict[str, list[str]] = {"roles": [], "permissions": [], "relations": []}
+        for text, meaning in self._names[name].items():
+            by_kind[meaning.kind].append(text)
+        return TypeDeclaration(
+            name=name,
+            is_actor=self._blocks[name].keyword == "actor",
+            roles=tuple(by_kind["roles"]),
+            permissions=tuple(by_kind["permissions"]),
+            relations={text: self._names[name][text].related for text in by_kind["relations"]},
+            parents=self._parents[name],
+        )
+
+    def _checked_parents(self, block: Block) -> tuple[str, ...]:
+        parents = []
+        for parent in block.parents:
+            found = self._blocks.get(parent.text)
+            if parent.text in BUILT_IN_TYPES:
+                message = f"`{parent.text}` is built in and cannot be extended"
+                self._add("P207", message, parent.span, "every type is a `Resource` as it is")
+            elif found is None:
+                message = f"there is no type `{parent.text}`"
+                self._add("P201", message, parent.span, suggest(parent.text, self._blocks))
+            elif found.keyword != block.keyword:
+                message = (
+                    f"the {block.keyword} `{block.name.text}` cannot extend the {found.keyword}"
+                )
+                cure = f"declare both as `{block.keyword}`"
+                self._add("P207", f"{message} `{parent.text}`", parent.span, cure)
+            else:
+                parents.append(parent.text)
+        return tuple(parents)
+
+    def _parents_first(self) -> Iterable[str]:
+        """Yield every type behind those that it extends; a circle is broken and reported."""
+        done: dict[str, None] = {}
+        for root in self._blocks:
+            stack = [(root, iter(self._parents[root]))]
+            path = [root]
+            while stack:
+                name, parents = stack[-1]
+                parent = next((p for p in parents if p not in done), None)
+                if parent is None:
+                    done.setdefault(name)
+                    stack.pop()
+                    path.pop()
+                elif parent in path:
+                    self._break_circle(name, parent, path[path.index(parent) :])
+                else:
+                    stack.append((parent, iter(self._parents[parent])))
+                    path.append(parent)
+        return done
+
+    def _break_circle(self, name: str, parent: str, circle: Sequence[str]) -> None:
+        self._parents[name] = tuple(p for p in self._parents[name] if p != parent)
+        shown = " -> ".join(f"`{step}`" for step in [*circle, parent])
+        [span, *_] = [p.span for p in self._blocks[name].parents if p.text == parent]
+        self._add("P208", f"types extend each other: {shown}", span, "break the circle")
+
+    def _names_of(self, block: Block) -> dict[str, _Meaning]:
+        names: dict[str, _Meaning] = {}
+        for parent in block.parents:
+            if parent.text not in self._parents[block.name.text]:
+                continue
+            for text, meaning in self._names[parent.text].items():
+                known = names.setdefault(text, meaning)
+                if known != meaning:
+                    message = f'"{text}" is {known} in one of these types and {meaning} in another'
+                    cure = "types that are extended together must agree"
+                    self._add("P209", message, parent.span, cure)
+        return names | self._own_names(block, names)
+
+    def _own_names(self, block: Block, inherited: Mapping[str, _Meaning]) -> dict[str, _Meaning]:
+        own: dict[str, _Meaning] = {}
+        for declaration in _unique_declarations(block, self._findings):
+            for name, meaning in _meanings(declaration):
+                if name.text in own:
+                    _declared_twice(name, own[name.text], self._findings)
+                elif inherited.get(name.text, meaning) != meaning:
+                    message = f'"{name.text}" is inherited as {inherited[name.text]}'
+                    cure = "a name means one thing; choose another one"
+                    self._add("P209", message, name.span, cure)
+                else:
+                    own[name.text] = meaning
+        return own
+
+    def _add(self, code: str, message: str, span: Span, cure: Help) -> None:
+        self._findings.append(Diagnostic(code, message, span, cure))
+
+
+def _unique_declarations(block: Block, findings: list[Diagnostic]) -> Iterable[Declaration]:
     by_kind: dict[str, Declaration] = {}
-    seen: dict[str, str] = {}
     for declaration in block.declarations:
         if declaration.kind in by_kind:
-            findings.append(
-                Diagnostic(
-                    "P204",
-                    f"`{block.name.text}` declares its {declaration.kind} twice",
-                    declaration.span,
-                    "join the two lists",
-                )
-            )
+            message = f"`{block.name.text}` declares its {declaration.kind} twice"
+            findings.append(Diagnostic("P204", message, declaration.span, "join the two lists"))
+        else:
+            by_kind[declaration.kind] = declaration
+    return by_kind.values()
+
+
+def _meanings(declaration: Declaration) -> Iterable[tuple[Name, _Meaning]]:
+    if declaration.kind == "relations":
+        pairs = zip(declaration.names, declaration.types, strict=True)
+        return [(name, _Meaning("relations", related.text)) for name, related in pairs]
+    return [(name, _Meaning(declaration.kind)) for name in declaration.names]
+
+
+def _declared_twice(name: Name, first: _Meaning, findings: list[Diagnostic]) -> None:
+    message = f'"{name.text}" is declared twice in this block'
+    cure = f"it stands among the {first.kind} already; a name means one thing"
+    findings.append(Diagnostic("P205", message, name.span, cure))
+
+
+def _declared_globals(block: Block, findings: list[Diagnostic]) -> TypeDeclaration:
+    names: dict[str, _Meaning] = {}
+    for declaration in _unique_declarations(block, findings):
+        if declaration.kind == "relations":
+            message = "`global` cannot have relations"
+            cure = "a relation is one of a type; write it in that type's block"
+            findings.append(Diagnostic("P210", message, declaration.span, cure))
             continue
-        by_kind[declaration.kind] = declaration
-        for name in declaration.names:
-            _check_name(name, declaration.kind, seen, findings)
+        for name, meaning in _meanings(declaration):
+            if name.text in names:
+                _declared_twice(name, names[name.text], findings)
+            names.setdefault(name.text, meaning)
     return TypeDeclaration(
-        name=block.name.text,
-        is_actor=block.keyword == "actor",
-        roles=_names(by_kind.get("roles")),
-        permissions=_names(by_kind.get("permissions")),
-        relations=_relations(by_kind.get("relations")),
+        name=GLOBAL,
+        is_actor=False,
+        roles=tuple(text for text, meaning in names.items() if meaning.kind == "roles"),
+        permissions=tuple(text for text, meaning in names.items() if meaning.kind == "permissions"),
     )
-
-
-def _check_name(name: Name, kind: str, seen: dict[str, str], findings: list[Diagnostic]) -> None:
-    if name.text in seen:
-        findings.append(
-            Diagnostic(
-                "P205",
-                f'"{name.text}" is declared twice in this block',
-                name.span,
-                f"it stands among the {seen[name.text]} already; a name means one thing",
-            )
-        )
-    seen.setdefault(name.text, kind)
-
-
-def _names(declaration: Declaration | None) -> tuple[str, ...]:
-    return tuple(name.text for name in declaration.names) if declaration else ()
-
-
-def _relations(declaration: Declaration | None) -> dict[str, str]:
-    if declaration is None:
-        return {}
-    pairs = zip(declaration.names, declaration.types, strict=True)
-    return {name.text: related.text for name, related in pairs}
 
 
 def _check_relation_types(
@@ -146,3 +308,25 @@ def _check_relation_types(
             for related in declaration.types
             if declarations.concrete(related.text) is None
         )
+
+
+def _facts(
+    declare: Declare, declarations: Declarations, findings: list[Diagnostic]
+) -> DeclaredFacts | None:
+    if declare.predicate == "allow":
+        message = "`allow` facts cannot be stored"
+        cure = "decisions are always derived; declare what they are derived from"
+        findings.append(Diagnostic("P221", message, declare.span, cure))
+        return None
+    if not 1 <= len(declare.types) <= MAX_ARGS:
+        message = f"`{declare.predicate}` has {len(declare.types)} arguments"
+        findings.append(Diagnostic("P220", message, declare.span, f"a fact has 1 to {MAX_ARGS}"))
+        return None
+    types: list[frozenset[str]] = []
+    for name in declare.types:
+        concrete = declarations.concrete(name.text)
+        if concrete is None:
+            findings.append(declarations.unknown_type(name))
+        else:
+            types.append(concrete)
+    return DeclaredFacts(declare.predicate, tuple(types))

@@ -1,11 +1,23 @@
-"""Diagnostic: one finding about a policy; PolicyInvalid: all errors of a policy, raised at once."""
+"""Diagnostic: one finding about a policy; PolicyInvalid: all errors of a policy, raised at once.
+
+Codes are stable: P0 lexical and grammar, P2 names, P3 types, P4 safety, P5 tests, P6 warnings. A policy
+with warnings compiles; one with any other finding does not.
+"""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from authz_service.errors import AuthzError
-from authz_service.polar.source import Span
+from authz_service.polar.source import PolicySource, Span
+
+Help = str | Callable[[], str]
+"""What to do about a finding; a function where that costs something, called only when it is shown."""
+
+
+def suggest(wrong: str, known: Collection[str], otherwise: str = "") -> Help:
+    """Return the help for a name that is not known."""
+    return lambda: did_you_mean(wrong, known) or otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +27,22 @@ class Diagnostic:
     code: str
     message: str
     span: Span
-    help: str = ""
+    help: Help = ""
+
+    @property
+    def is_warning(self) -> bool:
+        return self.code.startswith("P6")
 
     @property
     def sentence(self) -> str:
         """The message and the cure in one line."""
-        return f"{self.message}; {self.help}" if self.help else self.message
+        cure = self.help if isinstance(self.help, str) else self.help()
+        return f"{self.message}; {cure}" if cure else self.message
 
     def __str__(self) -> str:
         """Return `file:line:column: code message` with the source line and a caret under it."""
-        place = f"{self.span.source.name}:{self.span.line}:{self.span.column}"
-        excerpt = "\n".join(f"    {line}" for line in self.span.excerpt().splitlines())
-        return f"{place}: {self.code} {self.sentence}\n{excerpt}"
+        excerpt = "\n".join(f"    {line}" for line in self.span.excerpt().split("\n"))
+        return f"{self.span.place}: {self.code} {self.sentence}\n{excerpt}"
 
 
 # In the message; `diagnostics` has all.
@@ -44,6 +60,14 @@ class PolicyInvalid(AuthzError):
         more = f"\n... and {len(diagnostics) - _SHOWN} more" if len(diagnostics) > _SHOWN else ""
         super().__init__(f"the policy has {count}\n{shown}{more}")
         self.diagnostics = tuple(diagnostics)
+
+
+def in_source_order(
+    findings: Iterable[Diagnostic], sources: Sequence[PolicySource]
+) -> list[Diagnostic]:
+    """Return the findings by file, in the order of `sources`, and by place in the file."""
+    order = {source.name: index for index, source in enumerate(sources)}
+    return sorted(findings, key=lambda f: (order[f.span.source.name], f.span.start, f.code))
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -2,10 +2,11 @@
 
 `Rule.body` can be evaluated from left to right, starting from the head's open variables: whenever a
 goal is reached, the variables that it needs are bound. An `Atom` binds its variables, a
-`Comparison` with `=` and a `Membership` may bind one; nothing else binds.
+`Comparison` with `=` and a `Membership` may bind one; nothing else binds. `CURRENT_TIME` is always bound.
+An empty `Conjunction` always holds, an empty `Disjunction` never.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -19,8 +20,21 @@ class Variable:
 
     name: str
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it stands for a `_`. A blank keeps its name apart from those of authors."""
+        return self.name.startswith("_ ")
+
+    @property
+    def shown(self) -> str:
+        return "_" if self.is_anonymous else self.name
+
 
 Term = Variable | Value
+
+CURRENT_TIME = Variable("@current_unix_time")
+"""The time of evaluation: an Integer, bound before any goal is evaluated. No variable of an author can
+have its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +44,11 @@ class Atom:
     predicate: str
     args: tuple[Term, ...]
     span: Span = field(compare=False)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The predicate with its arity: atoms speak about the same facts only if this is equal."""
+        return self.predicate, len(self.args)
 
     def __str__(self) -> str:
         args = (arg.name if isinstance(arg, Variable) else str(arg) for arg in self.args)
@@ -91,6 +110,10 @@ class Disjunction:
 Goal = Atom | Comparison | Membership | TypeTest | Negation | Conjunction | Disjunction
 
 
+Types = Mapping[Variable, frozenset[str]]
+"""The concrete types that the values of each variable of a rule can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`head` holds if `body` does.
@@ -101,12 +124,17 @@ class Rule:
 
     head: Atom
     body: Goal
-    types: dict[Variable, frozenset[str]]
+    types: Types
     open: frozenset[Variable]
     span: Span = field(compare=False)
 
     def types_of(self, term: Term) -> frozenset[str]:
-        return self.types[term] if isinstance(term, Variable) else frozenset({term.type})
+        return types_of(term, self.types)
+
+
+def types_of(term: Term, types: Types) -> frozenset[str]:
+    """Return the types that the values of `term` can have."""
+    return types[term] if isinstance(term, Variable) else frozenset({term.type})
 
 
 def variables(goal: Goal) -> set[Variable]:
@@ -123,7 +151,10 @@ def variables(goal: Goal) -> set[Variable]:
         case Negation():
             return variables(goal.goal)
         case Conjunction() | Disjunction():
-            return set().union(*map(variables, goal.goals))
+            found: set[Variable] = set()
+            for inner in goal.goals:
+                found |= variables(inner)
+            return found
         case _:
             assert_never(goal)
     return {term for term in terms if isinstance(term, Variable)}

@@ -46,10 +46,11 @@ _TOKEN = re.compile(
   | (?P<number>[-+]?\d[\w.]*)
   | (?P<string>"(?:[^"\\\n]|\\[^\n])*")
   | (?P<open>"[^\n]*)
-  | (?P<symbol>!=|<=|>=|==|:=|\?=|[:,;(){}\[\]=<>@.*/+!|-])
+  | (?P<symbol>!=|<=|>=|==|:=|\?=|::|@\w*|[:,;(){}\[\]=<>.*/+!|?-])
     """,
     re.VERBOSE,
 )
+_CURES = {"'": 'write strings as "text"', "&": "write `and`"}
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 
@@ -131,5 +132,5 @@ def _checked_string(text: str, span: Span, findings: list[Diagnostic]) -> str:
 
 def _bad_character(character: str, span: Span) -> Diagnostic:
     shown = f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
-    cure = 'write strings as "text"' if character == "'" else "remove it"
+    cure = _CURES.get(character, "remove it")
     return Diagnostic("P001", f"unexpected character {shown}", span, cure)

@@ -1,4 +1,4 @@
-"""Policy: a checked policy, ready for an engine, and what it knows about questions and facts."""
+"""Policy: a checked policy, ready for an engine, and what it knows about questions, facts and itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,33 @@ from dataclasses import dataclass
 from authz_service.errors import UnknownAction, UnknownType
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value
-from authz_service.polar.diagnostic import did_you_mean
-from authz_service.polar.goals import Rule
+from authz_service.polar.diagnostic import Diagnostic, did_you_mean
+from authz_service.polar.goals import Atom, Rule
 from authz_service.polar.shapes import Shapes
+from authz_service.polar.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAssertion:
+    """`atom` holds for exactly the values that meet `condition`; for none of them if `negated`.
+
+    The head of `condition` lists the variables of `atom`; without any, its body always holds.
+    """
+
+    atom: Atom
+    condition: Rule
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTest:
+    """A test with the facts of its setup, those of fixtures included. No other facts are stored in it."""
+
+    name: str
+    facts: tuple[Fact, ...]
+    assertions: tuple[CheckedAssertion, ...]
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +40,7 @@ class Policy:
     """The rules of a policy in strata, lowest first, and the vocabulary that they speak.
 
     `types` are the declared types, `actors` those that may act, and `actions` the actions of each
-    type (None for any).
+    type (None for any). `tests` and `warnings` change nothing about what the policy means.
     """
 
     strata: tuple[tuple[Rule, ...], ...]
@@ -24,6 +48,8 @@ class Policy:
     actors: frozenset[str]
     actions: Mapping[str, frozenset[str] | None]
     shapes: Shapes
+    tests: tuple[CheckedTest, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -35,15 +61,23 @@ class Policy:
         An id that nobody has heard of is fine; a misspelled type or action is not.
         """
         self._check_type(actor, "actor")
-        if actor.type not in self.actors:
-            known = did_you_mean(actor.type, self.actors) or "no type is permitted anything"
-            message = f"the policy permits nothing to the type `{actor.type}`; {known}"
-            raise UnknownType(message, field="actor.type")
+        self.check_actor(actor.type)
         self._check_type(resource, "resource")
-        actions = self.actions[resource.type]
+        self.check_action(action, resource.type)
+
+    def check_actor(self, name: str) -> None:
+        """Raise UnknownType if values of the type `name` cannot be permitted anything."""
+        if name not in self.actors:
+            known = did_you_mean(name, self.actors) or "no type is permitted anything"
+            message = f"the policy permits nothing to the type `{name}`; {known}"
+            raise UnknownType(message, field="actor.type")
+
+    def check_action(self, action: str, resource_type: str) -> None:
+        """Raise UnknownAction if the declared type `resource_type` has no such action."""
+        actions = self.actions[resource_type]
         if actions is not None and action not in actions:
             known = did_you_mean(action, actions) or "it has no actions"
-            message = f'the policy knows no action "{action}" for `{resource.type}`; {known}'
+            message = f'the policy knows no action "{action}" for `{resource_type}`; {known}'
             raise UnknownAction(message, field="action")
 
     def check_fact(self, fact: Fact) -> None:

@@ -14,6 +14,7 @@ from authz_service.polar import syntax
 from authz_service.polar.declarations import ABSTRACT_TYPES, Declarations
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.goals import (
+    CURRENT_TIME,
     Atom,
     Comparison,
     Conjunction,
@@ -34,10 +35,14 @@ class ResolvedRule:
     """A rule whose names are known to exist. `places` says where each variable first stands."""
 
     head: Atom
-    body: Goal
+    body: Conjunction
     span: Span
     places: dict[Variable, Span]
     is_default: bool = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.head.key
 
 
 @dataclass(slots=True)
@@ -96,6 +101,15 @@ def _conjunction(goals: Iterable[Goal], span: Span) -> Conjunction:
     return Conjunction(tuple(flat), span)
 
 
+def _disjunction(goals: Iterable[Goal], span: Span) -> Disjunction:
+    """Return the disjunction without what never holds, which would seem to leave variables unbound."""
+    return Disjunction(tuple(goal for goal in goals if not _is_false(goal)), span)
+
+
+def _is_false(goal: Goal) -> bool:
+    return isinstance(goal, Disjunction) and not goal.goals
+
+
 def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
     span = condition.span
     match condition:
@@ -107,15 +121,18 @@ def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
         case syntax.Member(term, literals):
             values = tuple(_literal(literal, scope) for literal in literals)
             return Membership(_term(term, scope), values, span)
-        case syntax.Matches(variable, type_name):
-            return _type_test(_variable(variable, scope), type_name, span, scope)
+        case syntax.Matches(variable, type_name, exact):
+            test = _type_test(_variable(variable, scope), type_name, span, scope)
+            return _exactly(test, type_name, scope) if exact else test
+        case syntax.Truth(holds):
+            return Conjunction((), span) if holds else Disjunction((), span)
         case syntax.Not(inner):
             return Negation(_goal(inner, scope), span)
         case syntax.And(conditions):
             return _conjunction((_goal(inner, scope) for inner in conditions), span)
         case syntax.Or(conditions):
-            return Disjunction(tuple(_goal(inner, scope) for inner in conditions), span)
-        case syntax.On():
+            return _disjunction((_goal(inner, scope) for inner in conditions), span)
+        case syntax.On() | syntax.OnGlobal():
             message = "shorthand outside of a block"
             raise AssertionError(message)
         case _:
@@ -123,23 +140,30 @@ def _goal(condition: syntax.Condition, scope: _Scope) -> Goal:
 
 
 def _check_arity(predicate: str, count: int, span: Span, findings: list[Diagnostic]) -> None:
-    if not 1 <= count <= MAX_ARGS:
-        findings.append(
-            Diagnostic("P220", f"`{predicate}` has {count} arguments", span, f"use 1 to {MAX_ARGS}")
-        )
+    if count > MAX_ARGS:
+        message = f"`{predicate}` has {count} arguments"
+        findings.append(Diagnostic("P220", message, span, f"use at most {MAX_ARGS}"))
 
 
 def _term(term: syntax.Term, scope: _Scope) -> Term:
-    return _literal(term, scope) if isinstance(term, syntax.Literal) else _variable(term, scope)
+    match term:
+        case syntax.Literal():
+            return _literal(term, scope)
+        case syntax.Variable():
+            return _variable(term, scope)
+        case syntax.CurrentTime():
+            scope.places.setdefault(CURRENT_TIME, term.span)
+            return CURRENT_TIME
+        case _:
+            assert_never(term)
 
 
 def _variable(variable: syntax.Variable, scope: _Scope) -> Variable:
     name = variable.name
-    if name == "_":
+    if name == syntax.ANONYMOUS:
+        # A digit behind the blank keeps it apart from every name that an author can write.
         scope.anonymous += 1
-        name = f"_{scope.anonymous}"
-        while Variable(name) in scope.places:
-            name = f"_{name}"
+        name = f"_ {scope.anonymous}"
     found = Variable(name)
     scope.places.setdefault(found, variable.span)
     return found
@@ -157,6 +181,13 @@ def _literal(literal: syntax.Literal, scope: _Scope) -> Value:
         name = syntax.TypeName(value.type, literal.span)
         scope.findings.append(scope.declarations.unknown_type(name))
     return value
+
+
+def _exactly(test: TypeTest, name: syntax.TypeName, scope: _Scope) -> TypeTest:
+    if name.text in ABSTRACT_TYPES:
+        message = f"no value is exactly of the abstract type `{name.text}`"
+        scope.findings.append(Diagnostic("P223", message, name.span, "write `matches`"))
+    return TypeTest(test.variable, test.types & {name.text}, test.span)
 
 
 def _type_test(variable: Variable, name: syntax.TypeName, span: Span, scope: _Scope) -> TypeTest:

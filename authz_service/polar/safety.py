@@ -1,20 +1,21 @@
 """Safety: every rule can be evaluated from what is bound, and its goals are put in such an order.
 
-A position of a predicate is *open* if some rule for it leaves the head variable there unbound, as in
-`has_permission(_: User, "read", _: Organization);`. Such a rule holds for every value of the type,
-so it cannot tell which values to try. Hence a variable that occurs only in the body must be bound
-at a position that is not open, by `=` or by `in`; and what stands under `not` must be bound outside
-of it, unless it occurs nowhere else. With these rules, evaluating over the values that occur in
-facts, policy and question gives the same decisions as evaluating over all values there could be.
+A rule with an open position (see `binding`) holds for every value of the type, so it cannot tell which
+values to try. Hence a variable that occurs only in the body must be bound at a position that is not
+open, by `=` or by `in`; and what stands under `not` must be bound outside of it, unless it occurs nowhere
+else. With these rules, evaluating over the values that occur in facts, policy and question gives the
+same decisions as evaluating over all values there could be.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
+from authz_service.polar.binding import OpenArguments, Openness
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.goals import (
+    CURRENT_TIME,
     Atom,
     Comparison,
     Conjunction,
@@ -23,122 +24,34 @@ from authz_service.polar.goals import (
     Membership,
     Negation,
     Rule,
-    Term,
+    Types,
     TypeTest,
     Variable,
     variables,
 )
-from authz_service.polar.infer import Types
-from authz_service.polar.resolve import ResolvedRule, users_of
-
-_Bound = frozenset[Variable]
+from authz_service.polar.resolve import ResolvedRule
 
 
 def order_rules(
     rules: Sequence[ResolvedRule], types: Sequence[Types], findings: list[Diagnostic]
 ) -> list[Rule]:
     """Return the safe rules with their goals in order; the others go to `findings`."""
-    heads = _Heads(rules, types)
-    open_variables = _open_variables(rules, types, heads)
+    openness = Openness(rules, types)
     ordered: list[Rule] = []
-    for rule, rule_types, unbound in zip(rules, types, open_variables, strict=True):
-        ordering = _Ordering(rule_types, heads)
+    for index, (rule, rule_types) in enumerate(zip(rules, types, strict=True)):
+        unbound = openness.heads[index]
         try:
-            body = ordering.order(rule.body, unbound, variables(rule.head))
+            body = _order(
+                rule.body,
+                unbound | {CURRENT_TIME},
+                variables(rule.head),
+                openness.arguments_in(index),
+            )
         except _Unsafe as unsafe:
             findings.append(_finding(unsafe, rule))
             continue
         ordered.append(Rule(rule.head, body, rule_types, unbound, rule.span))
     return ordered
-
-
-class _Heads:
-    """The rule heads of each predicate, and which of their positions are open so far."""
-
-    def __init__(self, rules: Sequence[ResolvedRule], types: Sequence[Types]) -> None:
-        self._by_predicate: dict[tuple[str, int], list[int]] = {}
-        self._rules = rules
-        self._types = types
-        self.open: list[set[int]] = [set() for _ in rules]
-        for index, rule in enumerate(rules):
-            key = (rule.head.predicate, len(rule.head.args))
-            self._by_predicate.setdefault(key, []).append(index)
-
-    def open_arguments(self, atom: Atom, types: Types) -> set[Variable]:
-        """Return the variables at positions that a rule which may derive `atom` leaves open."""
-        found: set[int] = set()
-        for index in self._by_predicate.get((atom.predicate, len(atom.args)), ()):
-            if self.open[index] and may_match(
-                atom, types, self._rules[index].head, self._types[index]
-            ):
-                found |= self.open[index]
-        return {arg for position in found if isinstance(arg := atom.args[position], Variable)}
-
-
-def may_match(atom: Atom, types: Types, head: Atom, head_types: Types) -> bool:
-    """Say whether a fact derived by a rule with this head could be what `atom` asks for."""
-    if atom.predicate != head.predicate or len(atom.args) != len(head.args):
-        return False
-    return all(
-        left == right
-        if not isinstance(left, Variable) and not isinstance(right, Variable)
-        else not _types(left, types).isdisjoint(_types(right, head_types))
-        for left, right in zip(atom.args, head.args, strict=True)
-    )
-
-
-def _types(term: Term, types: Types) -> frozenset[str]:
-    return types[term] if isinstance(term, Variable) else frozenset({term.type})
-
-
-def _open_variables(
-    rules: Sequence[ResolvedRule], types: Sequence[Types], heads: _Heads
-) -> list[_Bound]:
-    """Return the head variables that each body does not bind: a fixpoint, for opening one may open more."""
-    found: list[_Bound] = [frozenset()] * len(rules)
-    users = users_of(rules)
-    waiting = deque(range(len(rules)))
-    while waiting:
-        index = waiting.popleft()
-        head, body = rules[index].head, rules[index].body
-        found[index] = frozenset(variables(head) - _binds(body, types[index], heads, frozenset()))
-        positions = {i for i, arg in enumerate(head.args) if arg in found[index]}
-        if positions != heads.open[index]:
-            heads.open[index] = positions
-            waiting.extend(users.get((head.predicate, len(head.args)), ()))
-    return found
-
-
-def _binds(goal: Goal, types: Types, heads: _Heads, bound: _Bound) -> _Bound:
-    """Return the variables that are bound after `goal`, given those bound before."""
-    match goal:
-        case Atom():
-            # A variable that stands at an open position too, as in `p(x, x)`, is not bound by it:
-            # an engine that asks for `p` would have to know `x` before.
-            return bound | (variables(goal) - heads.open_arguments(goal, types))
-        case Comparison("=", left, right):
-            if _is_bound(left, bound) or _is_bound(right, bound):
-                return bound | variables(goal)
-            return bound
-        case Membership(Variable() as term):
-            return bound | {term}
-        case Conjunction(goals):
-            while True:
-                after = bound
-                for inner in goals:
-                    after = _binds(inner, types, heads, after)
-                if after == bound:
-                    return bound
-                bound = after
-        case Disjunction(goals):
-            branches = [_binds(inner, types, heads, bound) for inner in goals]
-            return branches[0].intersection(*branches[1:])
-        case _:
-            return bound
-
-
-def _is_bound(term: Term, bound: _Bound) -> bool:
-    return not isinstance(term, Variable) or term in bound
 
 
 @dataclass
@@ -147,79 +60,30 @@ class _Unsafe(Exception):
     unbound: frozenset[Variable]
 
 
-@dataclass
-class _Ordering:
-    """Orders the goals of one rule."""
+def _order(
+    goal: Goal,
+    bound: frozenset[Variable] | set[Variable],
+    outside: set[Variable],
+    open_arguments: OpenArguments,
+) -> Goal:
+    """Return `goal` in a safe order, given what is bound before; `outside` are variables used elsewhere.
 
-    types: Types
-    heads: _Heads
+    Raises _Unsafe if there is none. Costs the size of the goal times its nesting: a goal is looked at
+    again only when a variable that it waited for was bound.
+    """
+    context = _Context(goal, outside, open_arguments)
+    for variable in variables(goal) & bound:
+        context.bind(variable)
+    if not context.advance():
+        raise context.stuck()
+    return context.result()
 
-    def order(self, goal: Goal, bound: _Bound, outside: set[Variable]) -> Goal:
-        """Return `goal` with its conjunctions in a safe order; `outside` are variables used elsewhere."""
-        match goal:
-            case Conjunction():
-                return self._order_conjunction(goal, bound, outside)
-            case Disjunction(goals, span):
-                return Disjunction(tuple(self.order(g, bound, outside) for g in goals), span)
-            case Negation(inner, span):
-                needed = variables(inner) & outside - bound
-                if needed:
-                    raise _Unsafe(goal, frozenset(needed))
-                return Negation(self.order(inner, bound, outside), span)
-            case _:
-                needed = self._needed(goal, bound)
-                if needed:
-                    raise _Unsafe(goal, frozenset(needed))
-                return goal
 
-    def _order_conjunction(
-        self, conjunction: Conjunction, bound: _Bound, outside: set[Variable]
-    ) -> Goal:
-        goals = conjunction.goals
-        uses = Counter(variable for goal in goals for variable in variables(goal))
-        ready = [(_cost(goal), index) for index, goal in enumerate(goals)]
-        heapify(ready)
-        waiting: dict[Variable, list[int]] = {}
-        stuck: dict[int, _Unsafe] = {}
-        ordered: list[Goal] = []
-        while ready:
-            _, index = heappop(ready)
-            goal = goals[index]
-            shared = {v for v in variables(goal) if v in outside or uses[v] > 1}
-            try:
-                ordered.append(self.order(goal, bound, shared))
-            except _Unsafe as unsafe:
-                stuck[index] = unsafe
-                for variable in unsafe.unbound:
-                    waiting.setdefault(variable, []).append(index)
-                continue
-            after = _binds(goal, self.types, self.heads, bound)
-            for variable in after - bound:
-                for other in waiting.pop(variable, ()):
-                    if stuck.pop(other, None) is not None:
-                        heappush(ready, (_cost(goals[other]), other))
-            bound = after
-        if stuck:
-            raise stuck[min(stuck, key=lambda index: (_cost(goals[index]), index))]
-        return Conjunction(tuple(ordered), conjunction.span)
-
-    def _needed(self, goal: Goal, bound: _Bound) -> set[Variable]:
-        """Return the unbound variables without which the leaf `goal` cannot be evaluated."""
-        match goal:
-            case Atom():
-                return self.heads.open_arguments(goal, self.types) - bound
-            case Comparison("=", left, right):
-                if _is_bound(left, bound) or _is_bound(right, bound):
-                    return set()
-                return variables(goal)
-            case Membership():
-                return set()
-            case _:
-                return variables(goal) - bound
+# Tests first, then what binds, alternatives and negations last; equal ones stay in source order.
+_COST_OF_CHOICE = 3
 
 
 def _cost(goal: Goal) -> int:
-    """Tests first, then what binds, negations last; equal ones stay in source order."""
     match goal:
         case TypeTest() | Comparison():
             return 0
@@ -230,15 +94,156 @@ def _cost(goal: Goal) -> int:
         case Negation():
             return 4
         case _:
-            return 3
+            return _COST_OF_CHOICE
+
+
+class _Context:
+    """A conjunction on its way into an order: the whole body, a branch of an `or`, or what a `not` denies.
+
+    Its branches are contexts of their own that keep how far they have come.
+    """
+
+    def __init__(self, goal: Goal, outside: set[Variable], open_arguments: OpenArguments) -> None:
+        self.goal = goal
+        self._goals = goal.goals if isinstance(goal, Conjunction) else (goal,)
+        self._open_arguments = open_arguments
+        self.bound: set[Variable] = set()
+        self._ordered: list[Goal] = []
+        self._ready: list[tuple[int, int]] = []
+        self._waiting: dict[Variable, list[int]] = {}
+        self._branches: dict[int, list[_Context]] = {}
+        self._mentions: dict[Variable, list[tuple[int, _Context]]] = {}
+        self._changed: dict[int, None] = {}
+        self.left = set(range(len(self._goals)))
+        self._needs: list[set[Variable]] = []
+        uses = Counter(variable for inner in self._goals for variable in variables(inner))
+        self._shared = [
+            {v for v in variables(inner) if v in outside or uses[v] > 1} for inner in self._goals
+        ]
+        for index in range(len(self._goals)):
+            self._add(index)
+
+    def bind(self, variable: Variable) -> None:
+        """Take `variable` as bound from here on."""
+        if variable in self.bound:
+            return
+        self.bound.add(variable)
+        for index in self._waiting.pop(variable, ()):
+            self._needs[index].discard(variable)
+            if _is_equation(self._goals[index]):
+                self._needs[index].clear()
+            self._release(index)
+        for index, branch in self._mentions.get(variable, ()):
+            branch.bind(variable)
+            self._changed[index] = None
+
+    def advance(self) -> bool:
+        """Put into order what can be; say if that is everything."""
+        while self._ready or self._changed:
+            while self._ready and self._ready[0][0] < _COST_OF_CHOICE:
+                self._take()
+            while self._changed:
+                index = next(iter(self._changed))
+                del self._changed[index]
+                # Every branch goes on, also behind one that cannot.
+                left = [branch for branch in self._branches[index] if not branch.advance()]
+                if not left:
+                    self._ready_once(index)
+            if self._ready:
+                self._take()
+        return not self.left
+
+    def result(self) -> Goal:
+        """Return the goals in their order. Only when `advance` has said that this is everything."""
+        if isinstance(self.goal, Conjunction):
+            return Conjunction(tuple(self._ordered), self.goal.span)
+        return self._ordered[0]
+
+    def stuck(self) -> _Unsafe:
+        """Return the first of the goals that wait for a variable."""
+        index = min(self.left, key=lambda index: (_cost(self._goals[index]), index))
+        for branch in self._branches.get(index, ()):
+            if branch.left:
+                return branch.stuck()
+        return _Unsafe(self._goals[index], frozenset(self._needs[index]))
+
+    def _add(self, index: int) -> None:
+        goal = self._goals[index]
+        self._needs.append(self._needed(index))
+        if isinstance(goal, Disjunction):
+            contexts = [
+                _Context(branch, self._shared[index], self._open_arguments) for branch in goal.goals
+            ]
+            self._branches[index] = contexts
+            self._changed[index] = None
+            for context in contexts:
+                for variable in variables(context.goal):
+                    self._mentions.setdefault(variable, []).append((index, context))
+            return
+        for variable in self._needs[index]:
+            self._waiting.setdefault(variable, []).append(index)
+        self._release(index)
+
+    def _needed(self, index: int) -> set[Variable]:
+        """Return the variables without which the goal cannot be evaluated; of `=`, one will do."""
+        goal = self._goals[index]
+        match goal:
+            case Atom():
+                return self._open_arguments(goal)
+            case Comparison("=", left, right):
+                is_known = not (isinstance(left, Variable) and isinstance(right, Variable))
+                return set() if is_known else variables(goal)
+            case Membership() | Disjunction():
+                return set()
+            case Negation(inner):
+                return variables(inner) & self._shared[index]
+            case _:
+                return variables(goal)
+
+    def _release(self, index: int) -> None:
+        if not self._needs[index]:
+            self._ready_once(index)
+
+    def _ready_once(self, index: int) -> None:
+        if index in self.left:
+            self.left.remove(index)
+            heappush(self._ready, (_cost(self._goals[index]), index))
+
+    def _take(self) -> None:
+        _, index = heappop(self._ready)
+        goal = self._goals[index]
+        match goal:
+            case Disjunction(_, span):
+                branches = self._branches[index]
+                goal = Disjunction(tuple(branch.result() for branch in branches), span)
+                for variable in _bound_in_all(branches):
+                    self.bind(variable)
+            case Negation(inner, span):
+                goal = Negation(
+                    _order(inner, self.bound, self._shared[index], self._open_arguments), span
+                )
+            case TypeTest():
+                pass
+            case _:
+                for variable in variables(goal):
+                    self.bind(variable)
+        self._ordered.append(goal)
+
+
+def _bound_in_all(branches: Sequence[_Context]) -> set[Variable]:
+    return set.intersection(*(branch.bound for branch in branches)) if branches else set()
+
+
+def _is_equation(goal: Goal) -> bool:
+    return isinstance(goal, Comparison) and goal.operator == "="
 
 
 def _finding(unsafe: _Unsafe, rule: ResolvedRule) -> Diagnostic:
-    name = min(variable.name for variable in unsafe.unbound)
-    shown = "a value here" if name.startswith("_") else f"`{name}`"
+    variable = min(unsafe.unbound, key=lambda variable: variable.name)
+    shown = "a value here" if variable.is_anonymous else f"`{variable.name}`"
     if isinstance(unsafe.goal, Negation):
         cure = "use it in a condition outside of the `not`"
     else:
         cure = "use it in a condition on a stored fact, such as `has_relation(...)`"
-    place = rule.places[Variable(name)] if not name.startswith("_") else unsafe.goal.span
+    place = unsafe.goal.span if variable.is_anonymous else rule.places[variable]
     return Diagnostic("P401", f"nothing limits {shown} to finitely many values", place, cure)

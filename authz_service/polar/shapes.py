@@ -1,8 +1,9 @@
 """Shapes: the facts that a policy can use, and the actions that it knows.
 
-A fact is usable if a condition of some rule could ask for it, or if it is a role or relation as a block
-declares it. Permissions and `allow` are always derived, never stored. Where a condition asks for any
-role on a type, the roles that the type declares are meant, if it declares any.
+A fact is usable if a condition of some rule could ask for it, if it is a role or relation as a block
+declares it, or if `declare` says so. `allow` is always derived, never stored; a permission is stored only
+if the policy declares that. Where a condition asks for any role on a type, the roles that the type
+declares are meant, if it declares any.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +14,11 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.value import PRIMITIVE_TYPES, STRING, Value, string
 from authz_service.polar.declarations import ACTOR, Declarations
 from authz_service.polar.diagnostic import did_you_mean
-from authz_service.polar.goals import Atom, Rule, Variable, atoms
+from authz_service.polar.goals import Rule, Variable, atoms
+from authz_service.polar.matching import Arg, MatchIndex, args_of
 
-DERIVED_ONLY = frozenset({"allow", "has_permission"})
+# Facts of these are no input, whatever conditions ask for them.
+DERIVED = frozenset({"allow", "has_permission"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,10 @@ class ArgShape:
     def accepts(self, value: Value) -> bool:
         return value.type in self.types and (self.values is None or value in self.values)
 
+    @property
+    def accepted(self) -> frozenset[str] | tuple[Value, ...]:
+        return self.types if self.values is None else tuple(self.values)
+
     def covers(self, other: "ArgShape") -> bool:
         """Say whether everything that `other` accepts is accepted here."""
         if not other.types <= self.types:
@@ -39,17 +46,15 @@ class ArgShape:
         return " | ".join(sorted(map(str, shown)))
 
 
+_ANY_STRING = ArgShape(frozenset({STRING}))
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The facts of one predicate that one condition or declaration can use."""
 
     predicate: str
     args: tuple[ArgShape, ...]
-
-    def accepts(self, fact: Fact) -> bool:
-        return len(self.args) == len(fact.args) and all(
-            arg.accepts(value) for arg, value in zip(self.args, fact.args, strict=True)
-        )
 
     def covers(self, other: "Shape") -> bool:
         """Say whether every fact that `other` accepts is accepted here; the arities are equal."""
@@ -62,16 +67,25 @@ class Shape:
 class Shapes:
     """All shapes of a policy, by predicate."""
 
-    def __init__(self, shapes: Iterable[Shape], types: Iterable[str]) -> None:
+    def __init__(self, shapes: Iterable[Shape], declarations: Declarations) -> None:
         self.by_predicate: dict[str, list[Shape]] = {}
+        self._indexes: dict[tuple[str, int], MatchIndex] = {}
         for shape in dict.fromkeys(shapes):
-            self.by_predicate.setdefault(shape.predicate, []).append(shape)
-        self._types = frozenset(types)
+            group = self.by_predicate.setdefault(shape.predicate, [])
+            key = shape.predicate, len(shape.args)
+            index = self._indexes.setdefault(key, MatchIndex(len(shape.args)))
+            index.add(len(group), (arg.accepted for arg in shape.args))
+            group.append(shape)
+        self._declarations = declarations
 
     def accept(self, fact: Fact) -> bool:
         """Say whether some rule can use `fact`."""
-        shapes = self.by_predicate.get(fact.predicate, ())
-        return any(shape.accepts(fact) for shape in shapes)
+        return self.may_hold(fact.predicate, fact.args)
+
+    def may_hold(self, predicate: str, args: Sequence[Arg]) -> bool:
+        """Say whether some usable fact of `predicate` could have these arguments."""
+        index = self._indexes.get((predicate, len(args)))
+        return index is not None and index.matching(args) != 0
 
     def check(self, fact: Fact) -> None:
         """Raise UnknownType or UnusableFact, with the cure, if no rule can use `fact`."""
@@ -80,17 +94,29 @@ class Shapes:
             raise self._unknown_predicate(fact)
         if self.accept(fact):
             return
+        types = self._declarations.types
         for position, value in enumerate(fact.args):
-            if value.type not in self._types | PRIMITIVE_TYPES:
-                hint = did_you_mean(value.type, self._types)
+            if value.type not in PRIMITIVE_TYPES and value.type not in types:
+                hint = did_you_mean(value.type, types)
                 message = f"the policy has no type `{value.type}`; {hint}"
                 raise UnknownType(message, field=f"args[{position}].entity.type")
+        if self._is_reversed(fact):
+            message = f"no rule of the policy can use {fact}"
+            hint = "the order is has_relation(owner, name, related); swap the two entities"
+            raise UnusableFact(f"{message}; {hint}", field="args")
         raise _unusable(fact, shapes)
 
+    def _is_reversed(self, fact: Fact) -> bool:
+        """Say whether this is a relation as the old open-source dialect writes it."""
+        swapped = Fact(fact.predicate, fact.args[::-1])
+        return fact.predicate == "has_relation" and self.accept(swapped)
+
     def _unknown_predicate(self, fact: Fact) -> InvalidRequest:
-        if fact.predicate in DERIVED_ONLY:
+        if fact.predicate in DERIVED:
             message = f"`{fact.predicate}` is derived by rules and cannot be stored"
             hint = "store the role or relation that grants it"
+            if fact.predicate != "allow":
+                hint += f", or `declare {fact.predicate}(...)` in the policy"
         else:
             message = f"no rule of the policy uses a predicate `{fact.predicate}`"
             hint = did_you_mean(fact.predicate, self.by_predicate) or "no facts can be used yet"
@@ -107,7 +133,7 @@ def _unusable(fact: Fact, shapes: list[Shape]) -> UnusableFact:
         )
     refused = {shape: _refused(shape, fact) for shape in same_arity}
     fewest = min(map(len, refused.values()))
-    nearest = sorted((shape for shape in same_arity if len(refused[shape]) == fewest), key=str)
+    nearest = sorted((shape for shape in same_arity if len(refused[shape]) == fewest), key=str)[:50]
     position = refused[nearest[0]][0]
     hint = ""
     value = fact.args[position]
@@ -129,15 +155,21 @@ def _refused(shape: Shape, fact: Fact) -> list[int]:
 def shapes_of(rules: Sequence[Rule], declarations: Declarations) -> Shapes:
     """Return the shapes of the facts that `rules` and `declarations` can use."""
     shapes = list(_declared(declarations))
-    for rule in rules:
-        for atom, _ in atoms(rule.body):
-            if atom.predicate not in DERIVED_ONLY:
-                shapes.extend(_asked(atom, rule, declarations))
-    return Shapes(shapes, declarations.types)
+    asked = {
+        (atom.predicate, tuple(args_of(atom, rule.types)))
+        for rule in rules
+        for atom, _ in atoms(rule.body)
+        if atom.predicate not in DERIVED and atom.args
+    }
+    for predicate, args in sorted(asked, key=str):
+        shapes.extend(_asked(predicate, tuple(map(_arg_shape, args)), declarations))
+    return Shapes(shapes, declarations)
 
 
 def _declared(declarations: Declarations) -> Iterator[Shape]:
     actors = ArgShape(declarations.concrete(ACTOR) or frozenset())
+    if declarations.globals.roles:
+        yield Shape("has_role", (actors, _strings(declarations.globals.roles)))
     for declaration in declarations.types.values():
         own = ArgShape(frozenset({declaration.name}))
         if declaration.roles:
@@ -145,25 +177,33 @@ def _declared(declarations: Declarations) -> Iterator[Shape]:
         for name, related in declaration.relations.items():
             types = ArgShape(declarations.concrete(related) or frozenset())
             yield Shape("has_relation", (own, _strings([name]), types))
+    for facts in declarations.facts:
+        yield Shape(facts.predicate, tuple(map(ArgShape, facts.types)))
 
 
-def _asked(atom: Atom, rule: Rule, declarations: Declarations) -> Iterator[Shape]:
-    args = tuple(
-        ArgShape(rule.types[arg])
-        if isinstance(arg, Variable)
-        else ArgShape(frozenset({arg.type}), frozenset({arg}))
-        for arg in atom.args
+def _arg_shape(arg: Arg) -> ArgShape:
+    return (
+        ArgShape(frozenset({arg.type}), frozenset({arg}))
+        if isinstance(arg, Value)
+        else ArgShape(arg)
     )
-    any_role = (
-        atom.predicate == "has_role" and len(args) == 3 and args[1] == ArgShape(frozenset({STRING}))
-    )
+
+
+def _asked(
+    predicate: str, args: tuple[ArgShape, ...], declarations: Declarations
+) -> Iterator[Shape]:
+    any_role = predicate == "has_role" and len(args) in (2, 3) and args[1] == _ANY_STRING
     if not any_role:
-        yield Shape(atom.predicate, args)
-        return
-    for name in sorted(args[2].types):
-        declaration = declarations.types.get(name)
-        roles = _strings(declaration.roles) if declaration and declaration.roles else args[1]
-        yield Shape(atom.predicate, (args[0], roles, ArgShape(frozenset({name}))))
+        yield Shape(predicate, args)
+    elif len(args) == 2:
+        roles = declarations.globals.roles
+        yield Shape(predicate, (args[0], _strings(roles) if roles else _ANY_STRING))
+    else:
+        for name in sorted(args[2].types):
+            declaration = declarations.types.get(name)
+            roles = declaration.roles if declaration else ()
+            named = _strings(roles) if roles else _ANY_STRING
+            yield Shape(predicate, (args[0], named, ArgShape(frozenset({name}))))
 
 
 def _strings(names: Iterable[str]) -> ArgShape:
@@ -183,29 +223,35 @@ def actions_of(
     Known are the declared permissions and the actions that rules name literally. A type that declares
     no permission but whose actions come from facts, such as custom roles, can be asked any action.
     """
-    return {name: _actions(name, rules, declarations) for name in declarations.types}
-
-
-def _actions(name: str, rules: Sequence[Rule], declarations: Declarations) -> frozenset[str] | None:
-    actions = set(declarations.types[name].permissions)
-    is_any = False
+    named: dict[str, set[str]] = {
+        name: set(declaration.permissions) for name, declaration in declarations.types.items()
+    }
+    from_facts: set[str] = set()
     for rule in rules:
         head = rule.head
-        if head.predicate not in DERIVED_ONLY or len(head.args) != 3:
+        if head.predicate not in DERIVED or len(head.args) != 3:
             continue
-        if name not in rule.types_of(head.args[2]):
-            continue
+        types = rule.types_of(head.args[2])
         if not isinstance(head.args[1], Variable):
-            actions.add(head.args[1].id)
+            for name in types & named.keys():
+                named[name].add(head.args[1].id)
         elif not _passes_on(rule, head.args[1]):
-            is_any = True
-    return None if is_any and not declarations.types[name].permissions else frozenset(actions)
+            from_facts |= types
+    for facts in declarations.facts:
+        if facts.predicate in DERIVED and len(facts.types) == 3:
+            from_facts |= facts.types[2]
+    return {
+        name: None
+        if name in from_facts and not declarations.types[name].permissions
+        else frozenset(actions)
+        for name, actions in named.items()
+    }
 
 
 def _passes_on(rule: Rule, action: Variable) -> bool:
     """Say whether the rule takes its action from another permission, as the default `allow` does."""
     return any(
-        atom.predicate in DERIVED_ONLY and len(atom.args) == 3 and atom.args[1] == action
+        atom.predicate in DERIVED and len(atom.args) == 3 and atom.args[1] == action
         for atom, negated in atoms(rule.body)
         if not negated
     )

@@ -1,92 +1,120 @@
 """Strata: rules grouped so that whatever a rule negates is complete before the rule runs.
 
-Rule A depends on rule B if a fact that B derives may be what a condition of A asks for; predicate,
-literals and types are compared, so permission "view" may depend on `not` permission "blocked" of the
-same type. Rules that depend on each other in a circle share a stratum; a circle through `not` has no
-meaning and is refused.
+Predicates that depend on each other in a circle share a stratum. Where a `not` is part of such a circle,
+its rules are looked at one by one: rule A depends on rule B if a fact that B derives may be what a
+condition of A asks for; predicate, literals and types are compared, so permission "view" may depend on
+`not` permission "blocked" of the same type. A circle of rules through `not` has no meaning and is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.goals import Rule, Variable, atoms
-from authz_service.polar.safety import may_match
+from authz_service.polar.matching import MatchIndex, args_of, bits
 
-_Edges = list[dict[int, bool]]
+_Key = tuple[str, int]
 
 
 def stratify(rules: Sequence[Rule], findings: list[Diagnostic]) -> tuple[tuple[Rule, ...], ...]:
     """Return the strata, lowest first; recursion through negation goes to `findings`."""
-    edges = _dependencies(rules)
-    components = _components(edges)
-    for component in components:
-        members = set(component)
-        for index in component:
-            negated = [t for t, is_negated in edges[index].items() if is_negated and t in members]
-            if negated:
-                findings.append(_finding(rules, edges, index, negated[0], members))
-                break
-    return tuple(tuple(rules[index] for index in component) for component in components)
-
-
-def _dependencies(rules: Sequence[Rule]) -> _Edges:
-    """Return for each rule the rules it depends on, and whether through a negation."""
-    by_predicate: dict[tuple[str, int], list[int]] = {}
-    for index, rule in enumerate(rules):
-        by_predicate.setdefault((rule.head.predicate, len(rule.head.args)), []).append(index)
-    edges: _Edges = []
+    by_predicate: dict[_Key, list[Rule]] = {}
     for rule in rules:
-        targets: dict[int, bool] = {}
-        for atom, negated in atoms(rule.body):
-            for target in by_predicate.get((atom.predicate, len(atom.args)), ()):
-                if may_match(atom, rule.types, rules[target].head, rules[target].types):
-                    targets[target] = targets.get(target, False) or negated
-        edges.append(targets)
-    return edges
+        by_predicate.setdefault(rule.head.key, []).append(rule)
+    strata: list[tuple[Rule, ...]] = []
+    for group in _groups_of_predicates(by_predicate):
+        members = [rule for key in group for rule in by_predicate[key]]
+        denied = {atom.key for rule in members for atom, negated in atoms(rule.body) if negated}
+        if not denied.isdisjoint(group):
+            strata += _groups_of_rules(members, findings)
+        else:
+            strata.append(tuple(members))
+    return tuple(strata)
 
 
-def _components(edges: _Edges) -> list[list[int]]:
-    """Return the strongly connected components, dependencies first (Tarjan 1972, without recursion)."""
-    order: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    on_stack: set[int] = set()
+def _groups_of_predicates(by_predicate: dict[_Key, list[Rule]]) -> list[list[_Key]]:
+    """Return the predicates that depend on each other in a circle, dependencies first."""
+    keys = list(by_predicate)
+    numbers = {key: number for number, key in enumerate(keys)}
+    edges = []
+    for key in keys:
+        asked = {atom.key for rule in by_predicate[key] for atom, _ in atoms(rule.body)}
+        edges.append(_mask(numbers[key] for key in asked if key in numbers))
+    return [[keys[number] for number in component] for component in _components(edges)]
+
+
+def _groups_of_rules(
+    rules: Sequence[Rule], findings: list[Diagnostic]
+) -> Iterator[tuple[Rule, ...]]:
+    """Yield the rules that depend on each other in a circle, dependencies first."""
+    used, negated = _dependencies(rules)
+    for component in _components(used):
+        members = _mask(component)
+        for index in component:
+            denied = negated[index] & members
+            if denied:
+                findings.append(_finding(rules, used, index, next(bits(denied)), members))
+                break
+        yield tuple(rules[index] for index in component)
+
+
+def _dependencies(rules: Sequence[Rule]) -> tuple[list[int], list[int]]:
+    """Return for each rule, as bits, the rules that it depends on, and those of them that it negates."""
+    heads: dict[_Key, MatchIndex] = {}
+    for index, rule in enumerate(rules):
+        group = heads.setdefault(rule.head.key, MatchIndex(len(rule.head.args)))
+        group.add(index, args_of(rule.head, rule.types))
+    used: list[int] = []
+    negated: list[int] = []
+    for rule in rules:
+        found = {True: 0, False: 0}
+        for atom, is_negated in atoms(rule.body):
+            if atom.key in heads:
+                found[is_negated] |= heads[atom.key].matching(args_of(atom, rule.types))
+        used.append(found[True] | found[False])
+        negated.append(found[True])
+    return used, negated
+
+
+def _components(edges: Sequence[int]) -> list[list[int]]:
+    """Return the strongly connected components, dependencies first (Gabow 2000, without recursion).
+
+    `edges` gives the targets of each node as bits, so that each step looks at all targets at once.
+    """
     components: list[list[int]] = []
-    for root in range(len(edges)):
-        if root in order:
-            continue
-        work = [(root, iter(edges[root]))]
-        order[root] = low[root] = len(order)
-        stack.append(root)
-        on_stack.add(root)
+    unvisited = (1 << len(edges)) - 1
+    stack: list[int] = []
+    # Where each part that may become a component begins in the stack, and as bits what lies below it.
+    parts: list[tuple[int, int]] = []
+    on_stack = 0
+    while unvisited:
+        work = [next(bits(unvisited))]
         while work:
-            node, targets = work[-1]
-            for target in targets:
-                if target not in order:
-                    order[target] = low[target] = len(order)
-                    stack.append(target)
-                    on_stack.add(target)
-                    work.append((target, iter(edges[target])))
-                    break
-                if target in on_stack:
-                    low[node] = min(low[node], order[target])
-            else:
-                work.pop()
-                if work:
-                    parent = work[-1][0]
-                    low[parent] = min(low[parent], low[node])
-                if low[node] == order[node]:
-                    position = stack.index(node)
-                    components.append(sorted(stack[position:]))
-                    on_stack.difference_update(stack[position:])
-                    del stack[position:]
+            node = work[-1]
+            if unvisited >> node & 1:
+                parts.append((len(stack), on_stack))
+                stack.append(node)
+                on_stack |= 1 << node
+                unvisited ^= 1 << node
+            ahead = edges[node] & unvisited
+            if ahead:
+                work.append(next(bits(ahead)))
+                continue
+            work.pop()
+            while edges[node] & parts[-1][1]:
+                parts.pop()
+            begin, below = parts[-1]
+            if stack[begin] == node:
+                components.append(sorted(stack[begin:]))
+                del stack[begin:]
+                parts.pop()
+                on_stack = below
     return components
 
 
 def _finding(
-    rules: Sequence[Rule], edges: _Edges, start: int, negated: int, members: set[int]
+    rules: Sequence[Rule], used: Sequence[int], start: int, negated: int, members: int
 ) -> Diagnostic:
-    path = _path(edges, negated, start, members)
+    path = _path(used, negated, start, members)
     steps = [_shown(rules[start]), f"not {_shown(rules[negated])}"]
     steps += [_shown(rules[index]) for index in path[1:]]
     return Diagnostic(
@@ -97,21 +125,29 @@ def _finding(
     )
 
 
-def _path(edges: _Edges, start: int, end: int, members: set[int]) -> list[int]:
+def _path(used: Sequence[int], start: int, end: int, members: int) -> list[int]:
     """Return a shortest path from `start` to `end` inside of `members`."""
     previous: dict[int, int] = {}
+    unseen = members & ~(1 << start)
     queue = [start]
     for node in queue:
         if node == end:
             break
-        for target in edges[node]:
-            if target in members and target not in previous and target != start:
-                previous[target] = node
-                queue.append(target)
+        for target in bits(used[node] & unseen):
+            previous[target] = node
+            queue.append(target)
+        unseen &= ~used[node]
     path = [end]
     while path[-1] != start:
         path.append(previous[path[-1]])
     return path[::-1]
+
+
+def _mask(numbers: Iterable[int]) -> int:
+    mask = 0
+    for number in numbers:
+        mask |= 1 << number
+    return mask
 
 
 def _shown(rule: Rule) -> str:

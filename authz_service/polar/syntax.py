@@ -1,9 +1,15 @@
-"""The tree of a policy as written. Two trees are equal if they say the same, wherever it stands."""
+"""The tree of a policy as written. Two trees are equal if they say the same, wherever it stands.
+
+`printer` writes a tree as text; `parser` reads it back as an equal tree.
+"""
 
 from dataclasses import dataclass, field
 
 from authz_service.facts.value import Value
 from authz_service.polar.source import Span
+
+ANONYMOUS = "_"
+GLOBAL = "global"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,14 @@ class Literal:
     span: Span = field(compare=False)
 
 
-Term = Variable | Literal
+@dataclass(frozen=True, slots=True)
+class CurrentTime:
+    """`@current_unix_time`: the time of the question in seconds since 1970, an Integer."""
+
+    span: Span = field(compare=False)
+
+
+Term = Variable | Literal | CurrentTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +68,19 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`variable matches Type`."""
+    """`variable matches Type`; `matches!` if `exact`: not a type that extends it."""
 
     variable: Variable
     type: "TypeName"
+    exact: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """`true` or `false` as a condition."""
+
+    holds: bool
     span: Span = field(compare=False)
 
 
@@ -95,12 +117,20 @@ class On:
     span: Span = field(compare=False)
 
 
-Condition = Call | Compare | Member | Matches | Not | And | Or | On
+@dataclass(frozen=True, slots=True)
+class OnGlobal:
+    """In shorthand only: `global "staff"`."""
+
+    name: "Name | NameVariable"
+    span: Span = field(compare=False)
+
+
+Condition = Call | Compare | Member | Matches | Truth | Not | And | Or | On | OnGlobal
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A quoted name of a role, permission or relation, or a relation's unquoted key."""
+    """A quoted name of a role, permission, relation or test, or an unquoted key."""
 
     text: str
     span: Span = field(compare=False)
@@ -161,13 +191,56 @@ class Shorthand:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`actor User { ... }` or `resource Repository { ... }`."""
+    """`actor User { ... }`, `resource File extends Node { ... }` or `global { ... }`.
+
+    `keyword` is `actor`, `resource` or `global`; a global block is named by its keyword.
+    """
 
     keyword: str
     name: TypeName
+    parents: tuple[TypeName, ...]
     declarations: tuple[Declaration, ...]
     shorthands: tuple[Shorthand, ...]
     span: Span = field(compare=False)
 
 
-Item = Rule | Block
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """`declare has_tag(Document, String);`: such facts may be stored, whether a rule asks or not."""
+
+    predicate: str
+    types: tuple[TypeName, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """`test fixture acme { ... }`: facts that tests can share. Their arguments are literals."""
+
+    name: Name
+    facts: tuple[Call, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """`assert allow(...);`, with `iff` and a condition, or `assert_not allow(...);` if `negated`."""
+
+    negated: bool
+    predicate: str
+    params: tuple[Param, ...]
+    condition: Condition | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`test "..." { setup { ... } assert ...; }`. Names in `setup` stand for `fixture NAME;`."""
+
+    name: Name
+    setup: tuple[Call | Name, ...]
+    assertions: tuple[Assertion, ...]
+    span: Span = field(compare=False)
+
+
+Item = Rule | Block | Declare | Fixture | Test

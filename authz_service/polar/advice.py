@@ -1,0 +1,247 @@
+"""Warnings: what is valid, and most likely not meant.
+
+P601 a variable that is used once; P602 what is declared and never used; P603 a rule that can never
+apply; P604 a name that its type does not declare (see `vocabulary`); P605 a test that asserts nothing.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from authz_service.facts.value import Value, string
+from authz_service.polar import syntax
+from authz_service.polar.declarations import ACTOR, Declarations
+from authz_service.polar.diagnostic import Diagnostic
+from authz_service.polar.goals import (
+    Atom,
+    Comparison,
+    Conjunction,
+    Disjunction,
+    Goal,
+    Membership,
+    Rule,
+    Term,
+    Variable,
+    atoms,
+)
+from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
+from authz_service.polar.policy import Policy
+from authz_service.polar.vocabulary import undeclared_names
+
+# Shorthand rules know these without naming them in their head.
+_IMPLICIT = frozenset({"actor", "resource", "role", "permission"})
+
+
+def advise(
+    items: Sequence[syntax.Item],
+    rules: Sequence[Rule],
+    own: int,
+    declarations: Declarations,
+    policy: Policy,
+) -> Iterator[Diagnostic]:
+    """Yield the warnings about the valid `policy` that was made of `items`.
+
+    The first `own` of `rules` are the author's; the others are built in.
+    """
+    for item in items:
+        yield from _of_item(item)
+    yield from _unused_fixtures(items)
+    yield from _unused_names(items, declarations, policy)
+    yield from _idle_rules(rules, own, policy)
+    written = [(atom, rule.types) for rule in rules[:own] for atom, _ in atoms(rule.body)]
+    written += [(rule.head, rule.types) for rule in rules[:own]]
+    written += [(a.atom, a.condition.types) for test in policy.tests for a in test.assertions]
+    yield from undeclared_names(written, declarations)
+
+
+def _of_item(item: syntax.Item) -> Iterator[Diagnostic]:
+    match item:
+        case syntax.Rule():
+            terms = [param.term for param in item.params]
+            found = [term for term in terms if isinstance(term, syntax.Variable)]
+            yield from _singletons([*found, *_variables(item.body)], frozenset())
+        case syntax.Block(shorthands=shorthands):
+            for shorthand in shorthands:
+                yield from _singletons(list(_variables(shorthand.body)), _IMPLICIT)
+        case syntax.Test(assertions=()):
+            message = f'the test "{item.name.text}" asserts nothing'
+            yield Diagnostic("P605", message, item.name.span, "add an `assert`, or remove it")
+        case _:
+            return
+
+
+def _singletons(found: list[syntax.Variable], known: frozenset[str]) -> Iterator[Diagnostic]:
+    counts = Counter(variable.name for variable in found)
+    for variable in found:
+        name = variable.name
+        if counts[name] == 1 and not name.startswith("_") and name not in known:
+            cure = f"write `_{name}` or `_` if that is meant"
+            yield Diagnostic("P601", f"`{name}` is used only here", variable.span, cure)
+
+
+def _variables(condition: syntax.Condition | None) -> Iterator[syntax.Variable]:
+    match condition:
+        case syntax.And(conditions) | syntax.Or(conditions):
+            for inner in conditions:
+                yield from _variables(inner)
+        case syntax.Not(inner):
+            yield from _variables(inner)
+        case syntax.Call(_, args):
+            yield from (arg for arg in args if isinstance(arg, syntax.Variable))
+        case syntax.Compare(_, left, right):
+            yield from (term for term in (left, right) if isinstance(term, syntax.Variable))
+        case syntax.Member(syntax.Variable() as term) | syntax.Matches(term):
+            yield term
+        case _:
+            return
+
+
+def _unused_fixtures(items: Sequence[syntax.Item]) -> Iterator[Diagnostic]:
+    tests = [item for item in items if isinstance(item, syntax.Test)]
+    used = {line.text for test in tests for line in test.setup if isinstance(line, syntax.Name)}
+    for item in items:
+        if isinstance(item, syntax.Fixture) and item.name.text not in used:
+            message = f"no test uses the fixture `{item.name.text}`"
+            yield Diagnostic("P602", message, item.name.span, "remove it")
+
+
+class _Atoms:
+    """Atoms by predicate, for finding those that may match; a number for each."""
+
+    def __init__(self, found: Iterable[tuple[Atom, Rule]]) -> None:
+        self._indexes: dict[tuple[str, int], MatchIndex] = {}
+        for number, (atom, rule) in enumerate(found):
+            index = self._indexes.setdefault(atom.key, MatchIndex(len(atom.args)))
+            index.add(number, args_of(atom, rule.types))
+
+    def matching(self, predicate: str, args: Sequence[Arg]) -> int:
+        index = self._indexes.get((predicate, len(args)))
+        return index.matching(args) if index is not None else 0
+
+
+def _unused_names(
+    items: Sequence[syntax.Item], declarations: Declarations, policy: Policy
+) -> Iterator[Diagnostic]:
+    usage = _Usage(declarations, policy)
+    for block in (item for item in items if isinstance(item, syntax.Block)):
+        for declaration in block.declarations:
+            for name in declaration.names:
+                missing = usage.missing(block, declaration.kind, name.text)
+                if missing:
+                    message = f'no rule {missing} "{name.text}" of `{block.name.text}`'
+                    cure = "write the rule that needs it, or remove it"
+                    yield Diagnostic("P602", message, name.span, cure)
+
+
+class _Usage:
+    """What the rules ask for and grant."""
+
+    def __init__(self, declarations: Declarations, policy: Policy) -> None:
+        self._declarations = declarations
+        self._shapes = policy.shapes
+        self._asked = _Atoms((atom, rule) for rule in policy.rules for atom, _ in atoms(rule.body))
+        self._granted = _Atoms((rule.head, rule) for rule in policy.rules)
+        self._actors = declarations.concrete(ACTOR) or frozenset()
+
+    def missing(self, block: syntax.Block, kind: str, name: str) -> str:
+        """Return what no rule does with the name that `block` declares; empty if some rule does."""
+        own = self._declarations.concrete(block.name.text) or frozenset()
+        owner: tuple[Arg, ...] = () if block.keyword == syntax.GLOBAL else (own,)
+        args: list[Arg] = [self._actors, string(name), *owner]
+        if kind == "roles":
+            return "" if self._asked.matching("has_role", args) else "uses the role"
+        if kind == "relations":
+            args = [*owner, string(name), self._declarations.type_names]
+            return "" if self._asked.matching("has_relation", args) else "follows the relation"
+        is_granted = self._granted.matching("has_permission", args)
+        is_stored = self._shapes.may_hold("has_permission", args)
+        return "" if is_granted or is_stored else "grants the permission"
+
+
+def _idle_rules(rules: Sequence[Rule], own: int, policy: Policy) -> Iterator[Diagnostic]:
+    productive = _Productive(rules, policy)
+    for index, rule in enumerate(rules[:own]):
+        if not productive.rules[index]:
+            missing = productive.missing(index)
+            cure = (
+                f"no rule and no fact can make {missing} hold"
+                if missing
+                else "its conditions contradict each other"
+            )
+            yield Diagnostic("P603", "this rule can never apply", rule.span, cure)
+
+
+class _Productive:
+    """Which rules can apply for some facts: the least fixpoint over all rules."""
+
+    def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
+        self.rules = [False] * len(rules)
+        self._bodies = [rule.body for rule in rules]
+        found = {
+            (index, atom): None for index, rule in enumerate(rules) for atom, _ in atoms(rule.body)
+        }
+        self._supported = {
+            (index, atom): policy.shapes.may_hold(
+                atom.predicate, list(args_of(atom, rules[index].types))
+            )
+            for index, atom in found
+        }
+        numbered = list(found)
+        uses = _Atoms((atom, rules[index]) for index, atom in numbered)
+        unsupported = sum(
+            1 << number for number, key in enumerate(numbered) if not self._supported[key]
+        )
+        waiting = deque(range(len(rules)))
+        while waiting:
+            index = waiting.popleft()
+            if self.rules[index] or not self._can_hold(index, rules[index].body):
+                continue
+            self.rules[index] = True
+            head = rules[index].head
+            newly = unsupported & uses.matching(
+                head.predicate, list(args_of(head, rules[index].types))
+            )
+            unsupported &= ~newly
+            for number in bits(newly):
+                self._supported[numbered[number]] = True
+                waiting.append(numbered[number][0])
+
+    def missing(self, index: int) -> Atom | None:
+        """Return a condition of the rule that nothing can make true."""
+        found = (atom for atom, negated in atoms(self._bodies[index]) if not negated)
+        return next((atom for atom in found if not self._supported[index, atom]), None)
+
+    def _can_hold(self, index: int, goal: Goal) -> bool:
+        match goal:
+            case Atom():
+                return self._supported[index, goal]
+            case Conjunction(goals):
+                return all(self._can_hold(index, inner) for inner in goals) and _is_consistent(
+                    goals
+                )
+            case Disjunction(goals):
+                return any(self._can_hold(index, inner) for inner in goals)
+            case Comparison("=", Value() as left, Value() as right):
+                return left == right
+            case Membership(Value() as term, values):
+                return term in values
+            case _:
+                return True
+
+
+def _is_consistent(goals: Sequence[Goal]) -> bool:
+    """Say whether some value is left for each variable that `=` and `in` compare with literals."""
+    left: dict[Term, frozenset[Value]] = {}
+    for goal in goals:
+        match goal:
+            case Comparison("=", Variable() as variable, Value() as value):
+                allowed = frozenset({value})
+            case Comparison("=", Value() as value, Variable() as variable):
+                allowed = frozenset({value})
+            case Membership(Variable() as variable, values):
+                allowed = frozenset(values)
+            case _:
+                continue
+        left[variable] = left.get(variable, allowed) & allowed
+        if not left[variable]:
+            return False
+    return True

@@ -1,0 +1,211 @@
+"""Test blocks to checked tests: their facts fit the policy, and their assertions could go either way.
+
+A test never changes what the policy means: conditions behind `iff` are typed and ordered like the bodies
+of rules, but the policy's rules do not see them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from authz_service.errors import InvalidRequest
+from authz_service.facts.fact import MAX_ARGS, Fact
+from authz_service.facts.value import Value
+from authz_service.polar import syntax
+from authz_service.polar.declarations import Declarations
+from authz_service.polar.diagnostic import Diagnostic, Help, suggest
+from authz_service.polar.goals import CURRENT_TIME, Atom, Rule, types_of
+from authz_service.polar.matching import MatchIndex, args_of
+from authz_service.polar.policy import CheckedAssertion, CheckedTest, Policy
+from authz_service.polar.resolve import ResolvedRule, resolve
+from authz_service.polar.shapes import DERIVED
+from authz_service.polar.source import Span
+
+# No author can write this name, so no rule can ask for the condition of an assertion.
+_CONDITION = "iff condition"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedAssertion:
+    """An assertion whose names are known to exist; its condition is a rule about its variables."""
+
+    atom: Atom
+    condition: ResolvedRule
+    negated: bool
+    span: Span
+
+
+def resolve_assertions(
+    tests: Iterable[syntax.Test], declarations: Declarations, findings: list[Diagnostic]
+) -> list[ResolvedAssertion]:
+    """Return the assertions of all tests, in order; add unknown types to `findings`."""
+    return [
+        _resolved(assertion, declarations, findings)
+        for test in tests
+        for assertion in test.assertions
+    ]
+
+
+def _resolved(
+    assertion: syntax.Assertion, declarations: Declarations, findings: list[Diagnostic]
+) -> ResolvedAssertion:
+    params = tuple(_named(param, index) for index, param in enumerate(assertion.params))
+    span = assertion.span
+    terms = tuple(syntax.Param(param.term, None) for param in params)
+    atom = resolve(syntax.Rule(assertion.predicate, terms, None, span), declarations, findings).head
+    by_name: dict[str, syntax.Param] = {}
+    for param in params:
+        if isinstance(param.term, syntax.Variable):
+            known = by_name.get(param.term.name)
+            by_name[param.term.name] = param if known is None or known.type is None else known
+    variables = tuple(by_name.values())[:MAX_ARGS]
+    condition = syntax.Rule(_CONDITION, variables, assertion.condition, span)
+    resolved = resolve(condition, declarations, findings)
+    if CURRENT_TIME in atom.args:
+        resolved.places.setdefault(CURRENT_TIME, span)
+    return ResolvedAssertion(atom, resolved, assertion.negated, span)
+
+
+def _named(param: syntax.Param, index: int) -> syntax.Param:
+    """Give `_` a name, so that the assertion and its condition mean the same variable by it."""
+    if isinstance(param.term, syntax.Variable) and param.term.name == syntax.ANONYMOUS:
+        return syntax.Param(syntax.Variable(f"_ p{index}", param.term.span), param.type)
+    return param
+
+
+def check_tests(
+    items: Sequence[syntax.Item],
+    assertions: Sequence[tuple[ResolvedAssertion, Rule]],
+    policy: Policy,
+    findings: list[Diagnostic],
+) -> tuple[CheckedTest, ...]:
+    """Return the tests among `items`, whose assertions are given with their ordered conditions.
+
+    Facts that no rule can use, and assertions that could never hold, go to `findings`.
+    """
+    fixtures = _fixtures(items, policy, findings)
+    possible = _Possible(policy)
+    remaining = iter(assertions)
+    tests: dict[str, CheckedTest] = {}
+    for test in (item for item in items if isinstance(item, syntax.Test)):
+        name = test.name
+        if name.text in tests:
+            message = f'there are two tests "{name.text}"'
+            findings.append(Diagnostic("P503", message, name.span, "give each a name of its own"))
+        checked: list[CheckedAssertion] = []
+        for _ in test.assertions:
+            assertion, condition = next(remaining)
+            possible.check(assertion, condition, findings)
+            checked.append(
+                CheckedAssertion(assertion.atom, condition, assertion.negated, assertion.span)
+            )
+        facts = _setup(test, fixtures, policy, findings)
+        tests[name.text] = CheckedTest(name.text, facts, tuple(checked), name.span)
+    return tuple(tests.values())
+
+
+def _fixtures(
+    items: Sequence[syntax.Item], policy: Policy, findings: list[Diagnostic]
+) -> Mapping[str, tuple[Fact, ...]]:
+    fixtures: dict[str, tuple[Fact, ...]] = {}
+    for fixture in (item for item in items if isinstance(item, syntax.Fixture)):
+        name = fixture.name
+        if name.text in fixtures:
+            message = f"there are two fixtures `{name.text}`"
+            findings.append(Diagnostic("P501", message, name.span, "give each a name of its own"))
+        fixtures[name.text] = tuple(_usable(fixture.facts, policy, findings))
+    return fixtures
+
+
+def _setup(
+    test: syntax.Test,
+    fixtures: Mapping[str, tuple[Fact, ...]],
+    policy: Policy,
+    findings: list[Diagnostic],
+) -> tuple[Fact, ...]:
+    facts: dict[Fact, None] = {}
+    for line in test.setup:
+        if isinstance(line, syntax.Call):
+            facts |= dict.fromkeys(_usable([line], policy, findings))
+        elif line.text in fixtures:
+            facts |= dict.fromkeys(fixtures[line.text])
+        else:
+            message = f"there is no fixture `{line.text}`"
+            findings.append(Diagnostic("P502", message, line.span, suggest(line.text, fixtures)))
+    return tuple(facts)
+
+
+def _usable(
+    calls: Iterable[syntax.Call], policy: Policy, findings: list[Diagnostic]
+) -> Iterable[Fact]:
+    for call in calls:
+        values = tuple(arg.value for arg in call.args if isinstance(arg, syntax.Literal))
+        fact = Fact(call.predicate, values)
+        if not 1 <= len(values) <= MAX_ARGS:
+            message = f"`{call.predicate}` has {len(values)} arguments"
+            findings.append(Diagnostic("P220", message, call.span, f"a fact has 1 to {MAX_ARGS}"))
+        elif policy.shapes.accept(fact):
+            yield fact
+        else:
+            message = f"no test can store {fact}"
+            findings.append(Diagnostic("P504", message, call.span, _why_unusable(policy, fact)))
+
+
+def _why_unusable(policy: Policy, fact: Fact) -> Help:
+    def why() -> str:
+        try:
+            policy.check_fact(fact)
+        except InvalidRequest as error:
+            return error.message
+        raise AssertionError(fact)
+
+    return why
+
+
+class _Possible:
+    """What could hold at all: by a rule, or because such a fact may be stored."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._heads: dict[tuple[str, int], MatchIndex] = {}
+        self._predicates = set(policy.shapes.by_predicate)
+        for number, rule in enumerate(policy.rules):
+            index = self._heads.setdefault(rule.head.key, MatchIndex(len(rule.head.args)))
+            index.add(number, args_of(rule.head, rule.types))
+            self._predicates.add(rule.head.predicate)
+
+    def check(
+        self, assertion: ResolvedAssertion, condition: Rule, findings: list[Diagnostic]
+    ) -> None:
+        """Add an assertion to `findings` whose outcome no facts could change: it tests nothing."""
+        atom, span = assertion.atom, assertion.span
+        try:
+            self._check_vocabulary(atom, condition)
+        except InvalidRequest as error:
+            findings.append(Diagnostic("P505", error.message, span))
+            return
+        args = list(args_of(atom, condition.types))
+        index = self._heads.get(atom.key)
+        if index is not None and index.matching(args):
+            return
+        if not self._policy.shapes.may_hold(atom.predicate, args):
+            message = f"no rule and no fact can make {atom} hold"
+            findings.append(Diagnostic("P505", message, span, self._help(atom.predicate)))
+
+    def _check_vocabulary(self, atom: Atom, condition: Rule) -> None:
+        """Ask of `allow` and permissions what the service asks of a question."""
+        if atom.predicate not in DERIVED or len(atom.args) != 3:
+            return
+        actor, action, resource = atom.args
+        actors = types_of(actor, condition.types)
+        if atom.predicate == "allow" and actors.isdisjoint(self._policy.actors):
+            self._policy.check_actor(min(actors, default="Actor"))
+        kinds = sorted(types_of(resource, condition.types) & self._policy.types)
+        if isinstance(action, Value) and len(kinds) == 1:
+            self._policy.check_action(action.id, kinds[0])
+
+    def _help(self, predicate: str) -> Help:
+        if predicate not in self._predicates:
+            return suggest(predicate, self._predicates)
+        shapes = self._policy.shapes.by_predicate.get(predicate, ())
+        known = [str(shape) for shape in shapes[:3]]
+        return f"facts are {'; '.join(known)}" if known else "compare the rule's head"
