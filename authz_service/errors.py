@@ -11,6 +11,7 @@ AuthzError
     UnusableFact             a fact that no rule of the active policy can use
     InvalidPageToken         a page token that this server did not give out for this pattern
   PolicyInvalid              the policy text is wrong (raised by `polar`, with all diagnostics)
+    PolicyTestsFailed        the policy compiles, but its own tests fail
   EngineUnsupported          the chosen engine cannot express the policy
   StoreNotFound              no such store
   PolicyNotFound             no such policy version

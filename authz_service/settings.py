@@ -6,6 +6,7 @@ working directory, else it has the default below.
 
 import re
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -45,6 +46,12 @@ class Settings(BaseSettings):
     )
     metrics_listen: str = Field(
         "127.0.0.1:9464", pattern=_ADDRESS, description="address and port of the Prometheus metrics"
+    )
+    policy: tuple[Path, ...] = Field(
+        (), description="files or folders whose policy is published at the start"
+    )
+    watch: bool = Field(
+        default=False, description="publish the policy again whenever its files change"
     )
     engine: Engine = Field(Engine.REFERENCE, description="which engine decides")
     log_level: LogLevel = Field(LogLevel.INFO, description="which log lines are written")

@@ -159,6 +159,7 @@ def _run_service(pipe: Connection, engine: Engine | None) -> None:
             )
             log_to_stderr(LogLevel.ERROR)
             server = Server(settings)
+            await server.load()
             ports = await server.start()
             await _serve_pipe(pipe, ports.grpc)
             await server.stop()

@@ -43,6 +43,7 @@ class ServerThread:
 
     async def _start(self):
         self._server = Server(self._settings)
+        await self._server.load()
         return await self._server.start()
 
     def _run(self, work):

@@ -9,8 +9,8 @@ from authz_service.cli import check, facts, output, policy, serve
 
 app = typer.Typer(
     help="Authorization as a service: Polar policies over facts, PERMIT or DENY over gRPC.",
-    epilog="Exit codes: 0 done or PERMIT, 1 DENY, 2 wrong usage or refused request, "
-    "3 the policy does not compile, 4 the service could not answer.",
+    epilog="Exit codes: 0 done or PERMIT, 1 DENY, warnings or failed tests, 2 wrong usage or refused "
+    "request, 3 the policy does not compile, 4 the service could not answer.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

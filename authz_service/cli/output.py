@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 EXIT_DENY = 1
+EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_POLICY = 3
 EXIT_UNANSWERED = 4
@@ -44,6 +45,23 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def print_diagnostic(finding: authz.Diagnostic) -> None:
+    """Print a finding that the service reported to stderr."""
+    excerpt = "\n".join(f"    {line}" for line in finding.excerpt.splitlines())
+    stderr.print(f"{finding}\n{excerpt}", markup=False, highlight=False)
+
+
+def diagnostic_json(finding: authz.Diagnostic) -> Mapping[str, Any]:
+    return {
+        "code": finding.code,
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "message": finding.message,
+        "excerpt": finding.excerpt,
+    }
+
+
 @contextmanager
 def asking(target: str, store: str, timeout: float) -> Iterator[authz.Client]:
     """Yield a client; its errors end the command with a message and an exit code that is no answer."""
@@ -52,15 +70,14 @@ def asking(target: str, store: str, timeout: float) -> Iterator[authz.Client]:
             yield client
     except authz.PolicyRejected as error:
         for finding in error.diagnostics:
-            excerpt = "\n".join(f"    {line}" for line in finding.excerpt.splitlines())
-            place = f"{finding.file}:{finding.line}:{finding.column}"
-            stderr.print(
-                f"{place}: {finding.code} {finding.message}\n{excerpt}",
-                markup=False,
-                highlight=False,
-            )
+            print_diagnostic(finding)
         more = f", {error.omitted} of them not shown" if error.omitted else ""
         count = len(error.diagnostics) + error.omitted
+        if error.reason == "POLICY_TESTS_FAILED":
+            failed = (
+                f"{count} assertions of the policy's tests fail" if count > 1 else "a test fails"
+            )
+            fail(f"{failed}{more}; --skip-tests publishes it all the same", EXIT_FINDINGS)
         fail(f"the policy has {count} error{'s' if count > 1 else ''}{more}", EXIT_POLICY)
     except (authz.InvalidRequest, authz.NotFound) as error:
         fail(_sentence(error), EXIT_USAGE)

@@ -1,44 +1,140 @@
-"""`authz policy`: publish and show policies."""
+"""`authz policy`: validate and test policies offline, publish and show them."""
 
+import re
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import track
 
 from authz_service.cli import output
+from authz_service.cli.findings import (
+    counted,
+    finding_json,
+    print_findings,
+    print_result,
+    result_json,
+)
+from authz_service.engine.policy_tests import STEPS, TestResult, run_tests
+from authz_service.facts.policy_text import PolicyFile
+from authz_service.pap.policy_files import PolicyFilesUnreadable, read_policy_files
+from authz_service.polar.compile import check_policy
+from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid
+from authz_service.polar.policy import CheckedTest, Policy
 
-app = typer.Typer(help="Publish and show policies.", no_args_is_help=True)
+app = typer.Typer(help="Validate, test, publish and show policies.", no_args_is_help=True)
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files, or folders whose .polar files make the policy; - is standard input.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def validate(paths: Paths, *, as_json: output.Json = False) -> None:
+    """Check a policy without a service: all files together are one policy.
+
+    Exit code 0: nothing to say. 1: warnings only. 2: files that cannot be read. 3: it does not compile.
+
+    Example: authz policy validate policies/security_company
+    """
+    files = _read(paths)
+    policy = _checked(files, as_json=as_json)
+    warnings = policy.warnings
+    if as_json:
+        _print_findings_json([], warnings)
+    else:
+        print_findings(output.stdout, warnings)
+        summary = f"{_contents(files, policy)}: " if not warnings else ""
+        found = counted(len(warnings), "warning") if warnings else "ok"
+        output.stdout.print(
+            f"{summary}{found}", style="yellow" if warnings else "green", highlight=False
+        )
+    raise typer.Exit(output.EXIT_FINDINGS if warnings else 0)
+
+
+@app.command("test")
+def run_policy_tests(
+    paths: Paths,
+    *,
+    run: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Run only tests whose name matches this regex.")
+    ] = "",
+    as_json: output.Json = False,
+) -> None:
+    """Run the tests in a policy's files without a service.
+
+    Exit code 0: all passed. 1: a test failed, or there is none to run. 3: the policy does not compile.
+
+    Example: authz policy test policies/security_company --run suspended
+    """
+    wanted = _pattern(run)
+    policy = _checked(_read(paths), as_json=as_json)
+    tests = [test for test in policy.tests if wanted.search(test.name)]
+    if not tests:
+        message = f"no test matches `{run}`" if policy.tests else "the policy has no tests"
+        output.fail(message, output.EXIT_FINDINGS)
+    results = _run(policy, tests, is_shown=not as_json)
+    failed = sum(not result.passed for result in results)
+    if as_json:
+        output.print_json(
+            {
+                "success": not failed,
+                "passed": len(results) - failed,
+                "failed": failed,
+                "tests": [result_json(result) for result in results],
+            }
+        )
+    else:
+        for result in results:
+            print_result(output.stdout, result)
+        assertions = sum(len(result.assertions) for result in results)
+        summary = f"{counted(len(results), 'test')}, {counted(assertions, 'assertion')}: "
+        summary += f"{failed} failed" if failed else "all passed"
+        output.stdout.print(summary, style="bold red" if failed else "green", highlight=False)
+    raise typer.Exit(output.EXIT_FINDINGS if failed else 0)
 
 
 @app.command()
 def publish(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Files, or folders whose .polar files make the policy.")
-    ],
+    paths: Paths,
     *,
+    skip_tests: Annotated[
+        bool, typer.Option("--skip-tests", help="Publish it even if its own tests fail.")
+    ] = False,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Check a policy and make it the active one. All files together replace the policy before.
+    """Check a policy, run its tests, and make it the active one. It replaces the policy before.
 
-    Exit code 3 means that the policy has errors; they are printed, and the old policy stays active.
+    Exit code 3 means that the policy has errors, 1 that its tests fail; the old policy stays active.
 
     Example: authz policy publish policies/security_company
     """
-    files = _texts(paths)
+    files = {file.name: file.text for file in _read(paths)}
     with output.asking(target, store, timeout) as client:
-        published = client.publish_policy(files)
+        published = client.publish_policy(files, skip_tests=skip_tests)
     if as_json:
         output.print_json(
             {
                 "policy_version": published.version,
                 "consistency_token": published.consistency_token,
+                "warnings": [output.diagnostic_json(w) for w in published.warnings],
+                "tests": published.tests,
             }
         )
-    else:
-        output.stdout.print(f"policy version {published.version} is active", highlight=False)
+        return
+    for warning in published.warnings:
+        output.print_diagnostic(warning)
+    tests = "" if skip_tests else f", {counted(published.tests, 'test')} passed"
+    output.stdout.print(f"policy version {published.version} is active{tests}", highlight=False)
 
 
 @app.command()
@@ -69,16 +165,53 @@ def show(
         output.stdout.print(text, end="", markup=False, highlight=False)
 
 
-def _texts(paths: list[Path]) -> dict[str, str]:
-    """Return the policy's texts by the name of their file. Names must be unique."""
-    files: dict[str, str] = {}
-    for path in paths:
-        found = sorted(path.glob("**/*.polar")) if path.is_dir() else [path]
-        if not found:
-            output.fail(f"there is no .polar file in {path}", output.EXIT_USAGE)
-        for file in found:
-            try:
-                files[str(file)] = file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
-    return files
+def _read(paths: Sequence[Path]) -> tuple[PolicyFile, ...]:
+    try:
+        return read_policy_files(paths)
+    except PolicyFilesUnreadable as error:
+        output.fail(str(error), output.EXIT_USAGE)
+
+
+def _checked(files: Sequence[PolicyFile], *, as_json: bool) -> Policy:
+    """Return the checked policy; one with errors ends the command with all of them."""
+    try:
+        return check_policy(files)
+    except PolicyInvalid as error:
+        if as_json:
+            _print_findings_json(error.diagnostics, [])
+        else:
+            print_findings(output.stdout, error.diagnostics)
+        output.fail(error.summary, output.EXIT_POLICY)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        output.fail(f"`{text}` is not a regular expression: {error}", output.EXIT_USAGE)
+
+
+def _run(policy: Policy, tests: list[CheckedTest], *, is_shown: bool) -> list[TestResult]:
+    is_hidden = not is_shown or not output.stderr.is_terminal
+    running = track(tests, "testing", console=output.stderr, disable=is_hidden, transient=True)
+    return list(run_tests(policy, running, int(time.time()), STEPS))
+
+
+def _print_findings_json(errors: Sequence[Diagnostic], warnings: Sequence[Diagnostic]) -> None:
+    output.print_json(
+        {
+            "errors": [finding_json(finding) for finding in errors],
+            "warnings": [finding_json(finding) for finding in warnings],
+        }
+    )
+
+
+def _contents(files: Sequence[PolicyFile], policy: Policy) -> str:
+    return ", ".join(
+        [
+            counted(len(files), "file"),
+            counted(len(policy.types), "type"),
+            counted(len(policy.rules), "rule"),
+            counted(len(policy.tests), "test"),
+        ]
+    )

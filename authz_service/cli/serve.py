@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +11,15 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from authz_service.cli import output
+from authz_service.cli.findings import counted, print_findings
 from authz_service.engine.engines import Engine
 from authz_service.errors import AuthzError
-from authz_service.polar.diagnostic import PolicyInvalid
+from authz_service.pap.administration import PolicyPublished
+from authz_service.pap.policy_files import PolicyFilesUnreadable
+from authz_service.polar.diagnostic import PolicyInvalid, PolicyTestsFailed
 from authz_service.server.app import ListenFailed
 from authz_service.server.app import serve as run_server
+from authz_service.server.follow import Outcome, PolicyFollower
 from authz_service.server.log import log_to_stderr
 from authz_service.settings import Settings
 
@@ -28,25 +33,67 @@ def serve(
     database_url: Annotated[
         str | None, typer.Option(help="Where facts and policies are kept.")
     ] = None,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file or folder whose policy is published at the start. Repeatable."),
+    ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option("--watch", help="Publish the policy again whenever its files change."),
+    ] = None,
     engine: Annotated[Engine | None, typer.Option(help="Which engine decides.")] = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C.
+
+    With --policy and --watch, for working on a policy: a file with errors, or with tests that fail,
+    leaves the last good policy active.
 
     What is not given here comes from the environment (AUTHZ_LISTEN and so on) or `authz.toml`;
     `authz config` shows all settings and where they stand.
     """
     settings = _settings(
-        listen=listen, metrics_listen=metrics_listen, database_url=database_url, engine=engine
+        listen=listen,
+        metrics_listen=metrics_listen,
+        database_url=database_url,
+        policy=policy or None,
+        watch=watch,
+        engine=engine,
     )
     log_to_stderr(settings.log_level)
+    follower = None
+    if settings.policy:
+        follower = PolicyFollower(settings.policy, _tell, is_watching=settings.watch)
+    elif settings.watch:
+        output.fail("there is nothing to watch; give the policy with --policy", output.EXIT_USAGE)
     try:
-        asyncio.run(run_server(settings))
+        asyncio.run(run_server(settings, follower))
+    except PolicyTestsFailed as error:
+        print_findings(output.stdout, error.diagnostics)
+        output.fail(error.summary, output.EXIT_FINDINGS)
     except PolicyInvalid as error:
-        output.fail(f"the stored policy does not compile; {error.message}", output.EXIT_POLICY)
+        print_findings(output.stdout, error.diagnostics)
+        output.fail(error.summary, output.EXIT_POLICY)
+    except PolicyFilesUnreadable as error:
+        output.fail(str(error), output.EXIT_USAGE)
     except AuthzError as error:
         output.fail(error.message, output.EXIT_UNANSWERED)
     except ListenFailed as error:
         output.fail(str(error), output.EXIT_UNANSWERED)
+
+
+def _tell(outcome: Outcome) -> None:
+    """Print what became of an attempt to publish the policy that is being worked on."""
+    if isinstance(outcome, PolicyPublished):
+        print_findings(output.stdout, outcome.warnings)
+        tests = counted(outcome.tests, "test")
+        message = f"policy version {outcome.version.version} is active, {tests} passed"
+        output.stdout.print(message, style="green", highlight=False)
+        return
+    if isinstance(outcome, PolicyInvalid):
+        print_findings(output.stdout, outcome.diagnostics)
+    said = outcome.summary if isinstance(outcome, PolicyInvalid) else str(outcome)
+    message = f"not published: {said}; the policy before, if any, stays active"
+    output.stdout.print(message, style="bold red", highlight=False)
 
 
 def config(*, as_json: output.Json = False) -> None:

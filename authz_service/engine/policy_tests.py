@@ -21,9 +21,12 @@ from authz_service.facts.value import (
     boolean,
     integer,
 )
+from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.goals import Variable
 from authz_service.polar.policy import CheckedAssertion, CheckedTest, Policy
-from authz_service.polar.source import Span
+
+STEPS = 2_000_000
+"""Work that one test may cost before its assertions are said to fail, if nobody says otherwise."""
 
 _SHOWN = 3
 
@@ -52,11 +55,12 @@ class TestResult:
         return all(result.passed for result in self.assertions)
 
     @property
-    def failures(self) -> Iterator[tuple[Span, str]]:
-        """Where and why each failed assertion failed."""
+    def failures(self) -> Iterator[Diagnostic]:
+        """One finding for each assertion that failed."""
         for result in self.assertions:
             if not result.passed:
-                yield result.assertion.span, f'test "{self.test.name}": {result.problem}'
+                message = f'in test "{self.test.name}": {result.problem}'
+                yield Diagnostic("P510", message, result.assertion.span)
 
 
 def run_tests(

@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from authz_service.engine.engines import LoadedPolicy, Loader
+from authz_service.engine.policy_tests import run_tests
 from authz_service.errors import InvalidRequest, NoPolicy
 from authz_service.facts.change import Operation, Write, WriteOutcome
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import Revision
+from authz_service.polar.diagnostic import Diagnostic, PolicyTestsFailed
+from authz_service.polar.policy import Policy
 from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
 
@@ -34,18 +37,26 @@ class FactsWritten:
 
 @dataclass(frozen=True, slots=True)
 class PolicyPublished:
-    """The version that is now active, and the revision that holds it."""
+    """The version that is now active, the revision that holds it, and what was found about it."""
 
     version: PolicyVersion
     revision: Revision
+    warnings: tuple[Diagnostic, ...]
+    tests: int
 
 
 class PolicyAdministrationPoint:
     """Checks and commits writes, and brings them into the replica."""
 
     def __init__(
-        self, store: FactStore, replica: Replica[LoadedPolicy], load_policy: Loader
+        self,
+        store: FactStore,
+        replica: Replica[LoadedPolicy],
+        load_policy: Loader,
+        *,
+        evaluation_steps: int,
     ) -> None:
+        self._evaluation_steps = evaluation_steps
         self._store = store
         self._replica = replica
         self._load_policy = load_policy
@@ -60,13 +71,17 @@ class PolicyAdministrationPoint:
         """
         return await self._in_turn(lambda: self._write_facts(store, writes))
 
-    async def publish(self, store: str, files: Sequence[PolicyFile]) -> PolicyPublished:
-        """Check `files` and make them the active policy.
+    async def publish(
+        self, store: str, files: Sequence[PolicyFile], *, skip_tests: bool
+    ) -> PolicyPublished:
+        """Check `files`, run the tests in them unless told otherwise, and make them the active policy.
 
-        Raises PolicyInvalid, EngineUnsupported, StoreNotFound and StoreUnavailable; the policy before
-        then stays active.
+        Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, StoreNotFound and StoreUnavailable; the
+        policy before then stays active.
         """
-        return await self._in_turn(lambda: self._publish(store, files))
+        # Before it is this policy's turn: tests can take long, and other writes need not wait for them.
+        policy = await asyncio.to_thread(self._tested, files, skip_tests=skip_tests)
+        return await self._in_turn(lambda: self._publish(store, files, policy))
 
     async def policy(self, store: str, version: int | None) -> PolicyVersion:
         """Return a policy version, the active one for None. Raises PolicyNotFound, NoPolicy."""
@@ -109,9 +124,18 @@ class PolicyAdministrationPoint:
         if write.operation is Operation.INSERT:
             loaded.policy.check_fact(write.fact)
 
-    def _publish(self, store: str, files: Sequence[PolicyFile]) -> PolicyPublished:
-        self._load_policy(files)
+    def _tested(self, files: Sequence[PolicyFile], *, skip_tests: bool) -> Policy:
+        policy = self._load_policy(files).policy
+        if not skip_tests:
+            now = int(datetime.now(UTC).timestamp())
+            results = run_tests(policy, policy.tests, now, self._evaluation_steps)
+            failures = [finding for result in results for finding in result.failures]
+            if failures:
+                raise PolicyTestsFailed(failures)
+        return policy
+
+    def _publish(self, store: str, files: Sequence[PolicyFile], policy: Policy) -> PolicyPublished:
         self._replica.catch_up()
         revision, version = self._store.publish(store, tuple(files), datetime.now(UTC))
         self._replica.catch_up()
-        return PolicyPublished(version, revision)
+        return PolicyPublished(version, revision, policy.warnings, len(policy.tests))

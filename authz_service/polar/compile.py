@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from authz_service.facts.policy_text import PolicyFile
+from authz_service.facts.policy_text import MAX_POLICY_BYTES, PolicyFile
 from authz_service.polar.advice import advise
 from authz_service.polar.declarations import Declarations, collect
 from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid, in_source_order
@@ -16,7 +16,7 @@ from authz_service.polar.policy_tests import ResolvedAssertion, check_tests, res
 from authz_service.polar.resolve import ResolvedRule, resolve
 from authz_service.polar.safety import order_rules
 from authz_service.polar.shapes import actions_of, actors_of, shapes_of
-from authz_service.polar.source import PolicySource
+from authz_service.polar.source import PolicySource, Span
 from authz_service.polar.strata import stratify
 from authz_service.polar.syntax import Block, Declare, Item, Test
 from authz_service.polar.syntax import Rule as RuleSyntax
@@ -39,6 +39,8 @@ def check_policy(files: Sequence[PolicyFile]) -> Policy:
     sources = [PolicySource(file.name, file.text) for file in files]
     checks = _Checks(sources)
     findings = checks.findings
+    _check_size(sources, findings)
+    checks.passed()
     items = [item for source in sources for item in parse(source, findings)]
     checks.passed()
     declarations = _declared(items, findings)
@@ -95,6 +97,15 @@ class _Checks:
         """Raise PolicyInvalid if any stage so far has found an error."""
         if self.findings:
             raise PolicyInvalid(in_source_order(self.findings, self._sources))
+
+
+def _check_size(sources: Sequence[PolicySource], findings: list[Diagnostic]) -> None:
+    # Lone surrogates cannot come from a file or over the wire; the lexer refuses them.
+    size = sum(len(source.text.encode("utf-8", "surrogatepass")) for source in sources)
+    if size > MAX_POLICY_BYTES:
+        message = f"the policy has {size} bytes"
+        cure = f"at most {MAX_POLICY_BYTES} are allowed; split it into several policies"
+        findings.append(Diagnostic("P006", message, Span(sources[0], 0, 0), cure))
 
 
 def _declared(items: Sequence[Item], findings: list[Diagnostic]) -> Declarations:

@@ -55,11 +55,27 @@ class PolicyInvalid(AuthzError):
     reason = "POLICY_INVALID"
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        count = f"{len(diagnostics)} errors" if len(diagnostics) > 1 else "an error"
         shown = "\n".join(map(str, diagnostics[:_SHOWN]))
         more = f"\n... and {len(diagnostics) - _SHOWN} more" if len(diagnostics) > _SHOWN else ""
-        super().__init__(f"the policy has {count}\n{shown}{more}")
         self.diagnostics = tuple(diagnostics)
+        super().__init__(f"{self.summary}\n{shown}{more}")
+
+    @property
+    def summary(self) -> str:
+        """How many findings there are, in a few words."""
+        count = len(self.diagnostics)
+        return f"the policy has {f'{count} errors' if count > 1 else 'an error'}"
+
+
+class PolicyTestsFailed(PolicyInvalid):
+    """The policy compiles, but tests in its files fail. `diagnostics` has each failed assertion."""
+
+    reason = "POLICY_TESTS_FAILED"
+
+    @property
+    def summary(self) -> str:
+        count = len(self.diagnostics)
+        return f"{f'{count} assertions fail' if count > 1 else 'an assertion fails'}"
 
 
 def in_source_order(

@@ -6,6 +6,7 @@ server as a whole (the empty name), as soon as some store has a policy to decide
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,13 +19,16 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from authz_service.engine.engines import LoadedPolicy, loader
+from authz_service.facts.policy_text import PolicyFile
 from authz_service.http.metrics import MetricsServer, ServerCollector
-from authz_service.pap.administration import PolicyAdministrationPoint
+from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.replica.replica import Replica
 from authz_service.server.authorization_service import AuthorizationService
 from authz_service.server.boundary import Boundary
+from authz_service.server.codec import DEFAULT_STORE
 from authz_service.server.fact_service import FactService
+from authz_service.server.follow import PolicyFollower
 from authz_service.server.policy_service import PolicyService
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
@@ -66,17 +70,34 @@ class Server:
         self._store = FactStore.open(settings.database_url)
         self._replica: Replica[LoadedPolicy] = Replica(self._store, load_policy)
         self._pdp = PolicyDecisionPoint(self._replica, evaluation_steps=settings.evaluation_steps)
-        self._pap = PolicyAdministrationPoint(self._store, self._replica, load_policy)
+        self._pap = PolicyAdministrationPoint(
+            self._store,
+            self._replica,
+            load_policy,
+            evaluation_steps=settings.evaluation_steps,
+        )
         self._server: aio.Server | None = None
         self._metrics: MetricsServer | None = None
 
-    async def start(self) -> Ports:
-        """Load the store and begin to serve.
+    async def load(self) -> None:
+        """Load the store. Call before `start`.
 
-        Raises StoreUnavailable, ListenFailed, and PolicyInvalid or EngineUnsupported if a stored policy
-        cannot be executed: a server that cannot decide does not start.
+        Raises StoreUnavailable, and PolicyInvalid or EngineUnsupported if a stored policy cannot be
+        executed: a server that cannot decide does not start.
         """
         await asyncio.to_thread(self._replica.load)
+
+    async def publish(self, files: Sequence[PolicyFile]) -> PolicyPublished:
+        """Make `files` the active policy of the default store, as an author's request would.
+
+        Raises what `PolicyAdministrationPoint.publish` raises.
+        """
+        published = await self._pap.publish(DEFAULT_STORE, files, skip_tests=False)
+        await self._refresh_health()
+        return published
+
+    async def start(self) -> Ports:
+        """Begin to serve what was loaded. Raises ListenFailed."""
         # Made here and not earlier: the server belongs to the running event loop.
         server = aio.server(
             interceptors=[
@@ -145,16 +166,28 @@ class Server:
             await self._health.set(name, status)
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises what `Server.start` raises."""
+async def serve(settings: Settings, follower: PolicyFollower | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. Raises what `load` and `start` of Server raise.
+
+    A `follower` publishes its policy before the first question is answered, and goes on as long as it has
+    something to watch; what its `begin` raises ends the server.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     server = Server(settings)
-    await server.start()
-    await stopped.wait()
-    await server.stop()
+    try:
+        await server.load()
+        if follower is not None:
+            await follower.begin(server.publish)
+        await server.start()
+        async with asyncio.TaskGroup() as tasks:
+            if follower is not None:
+                tasks.create_task(follower.follow(server.publish, stopped))
+            await stopped.wait()
+    finally:
+        await server.stop()
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -24,7 +24,7 @@ from authz_service.errors import (
 )
 from authz_service.facts.change import Operation, Write, WriteOutcome
 from authz_service.facts.fact import MAX_ARGS, AnyValue, Fact, FactPattern
-from authz_service.facts.policy_text import PolicyFile
+from authz_service.facts.policy_text import MAX_POLICY_BYTES, PolicyFile
 from authz_service.facts.value import (
     MAX_NAME_BYTES,
     PRIMITIVE_TYPES,
@@ -35,13 +35,14 @@ from authz_service.facts.value import (
     string,
 )
 
+DEFAULT_STORE = "default"
+
 MAX_CONTEXT_FACTS = 1000
 MAX_WRITES = 1000
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 100
 MAX_POLICY_FILES = 100
 MAX_FILE_NAME_BYTES = 256
-MAX_POLICY_BYTES = 2**20
 
 _OUTCOMES = {
     WriteOutcome.CREATED: fact_service_pb2.WRITE_OUTCOME_CREATED,
@@ -54,7 +55,7 @@ AnyQuestion = authorization_service_pb2.AuthorizeRequest | authorization_service
 
 
 def store_name(name: str) -> str:
-    return name or "default"
+    return name or DEFAULT_STORE
 
 
 def question(message: AnyQuestion) -> Question:

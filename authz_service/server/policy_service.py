@@ -12,6 +12,7 @@ from authz_service.pap.administration import PolicyAdministrationPoint
 from authz_service.replica.replica import Replica
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc
+from authz_service.server.status import findings_message
 
 
 class PolicyService(PolicyServiceServicer):
@@ -33,13 +34,17 @@ class PolicyService(PolicyServiceServicer):
         context: Rpc,  # noqa: ARG002 - the generated signature
     ) -> pb.PublishPolicyResponse:
         store = codec.store_name(request.store)
-        published = await self._pap.publish(store, codec.policy_files(request))
+        published = await self._pap.publish(
+            store, codec.policy_files(request), skip_tests=request.skip_tests
+        )
         await self._on_published()
         return pb.PublishPolicyResponse(
             policy_version=published.version.version,
             consistency_token=consistency_token(
                 self._replica.incarnation, store, published.revision
             ),
+            warnings=findings_message(published.warnings),
+            tests=published.tests,
         )
 
     async def GetPolicy(  # noqa: N802

@@ -1,12 +1,14 @@
 """Which gRPC status each error is, and how it is written."""
 
+from collections.abc import Sequence
+
 import grpc
 from authz.v1 import policy_service_pb2
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from authz_service import errors
-from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid
+from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid, PolicyTestsFailed
 
 DOMAIN = "authz"
 
@@ -20,6 +22,7 @@ TABLE: dict[type[errors.AuthzError], grpc.StatusCode] = {
     errors.UnusableFact: grpc.StatusCode.INVALID_ARGUMENT,
     errors.InvalidPageToken: grpc.StatusCode.INVALID_ARGUMENT,
     PolicyInvalid: grpc.StatusCode.INVALID_ARGUMENT,
+    PolicyTestsFailed: grpc.StatusCode.INVALID_ARGUMENT,
     errors.EngineUnsupported: grpc.StatusCode.FAILED_PRECONDITION,
     errors.StoreNotFound: grpc.StatusCode.NOT_FOUND,
     errors.PolicyNotFound: grpc.StatusCode.NOT_FOUND,
@@ -45,7 +48,7 @@ def status_of(error: errors.AuthzError) -> status_pb2.Status:
         )
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
     if isinstance(error, PolicyInvalid):
-        details.append(_packed(_findings(error.diagnostics)))
+        details.append(_packed(findings_message(error.diagnostics)))
     message = _cut(error.message, _MESSAGE_BYTES)
     return status_pb2.Status(code=code.value[0], message=message, details=details)
 
@@ -65,7 +68,7 @@ def _packed(
     return packed
 
 
-def _findings(diagnostics: tuple[Diagnostic, ...]) -> policy_service_pb2.PolicyDiagnostics:
+def findings_message(diagnostics: Sequence[Diagnostic]) -> policy_service_pb2.PolicyDiagnostics:
     """Return as many findings as there is room for, in source order, and the number of the others."""
     shown: list[policy_service_pb2.PolicyDiagnostic] = []
     room = _DIAGNOSTICS_BYTES

@@ -150,8 +150,8 @@ FACTS = {
             ],
         },
         "UNUSABLE_FACT",
-        "args[0]",
-        'has_relation(Location, "customer", Customer)',
+        "args",
+        "the order is has_relation(owner, name, related); swap the two entities",
     ),
     "wrong arity": (
         {"predicate": "has_role", "args": ROLE["args"][:2]},

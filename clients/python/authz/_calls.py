@@ -15,7 +15,7 @@ from authz._call import (
 from authz._decision import Answer, Decision, Question
 from authz._fact import Fact, FactPattern
 from authz._results import Policy, PublishedPolicy, WriteOutcome, WriteResult
-from authz._status import error_of_question
+from authz._status import error_of_question, read_diagnostic
 from authz._wire import entity_message, fact_message, pattern_message, read_fact
 from authz.errors import UnexpectedAnswer
 from authz.v1 import authorization_service_pb2 as authorization_pb
@@ -187,10 +187,13 @@ def _read_page(request: fact_pb.ReadFactsRequest) -> Call[FactPage]:
 
 
 @refusing_the_unrepresentable()
-def publish_policy(store: str, files: Mapping[str, str]) -> Call[PublishedPolicy]:
+def publish_policy(
+    store: str, files: Mapping[str, str], *, skip_tests: bool
+) -> Call[PublishedPolicy]:
     request = policy_pb.PublishPolicyRequest(
         store=store,
         files=[policy_pb.PolicyFile(name=name, text=text) for name, text in files.items()],
+        skip_tests=skip_tests,
     )
     return Call(
         "/authz.v1.PolicyService/PublishPolicy",
@@ -204,6 +207,9 @@ def _read_published_policy(response: policy_pb.PublishPolicyResponse) -> Publish
     return PublishedPolicy(
         version=stated_version(response.policy_version),
         consistency_token=stated_text(response.consistency_token, "consistency_token"),
+        warnings=tuple(map(read_diagnostic, response.warnings.diagnostics)),
+        omitted=response.warnings.omitted,
+        tests=response.tests,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from authz.errors import Diagnostic
+
 
 class WriteOutcome(Enum):
     """What a write did."""
@@ -34,10 +36,17 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPolicy:
-    """The version that is now active."""
+    """The version that is now active.
+
+    `warnings` are about what is valid and most likely not meant; `omitted` more of them were cut.
+    `tests` of the policy's files passed, unless they were skipped.
+    """
 
     version: int
     consistency_token: str
+    warnings: tuple[Diagnostic, ...] = ()
+    omitted: int = 0
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

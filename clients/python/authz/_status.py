@@ -12,6 +12,7 @@ from google.rpc.status_pb2 import Status
 
 from authz.errors import (
     POLICY_INVALID,
+    POLICY_TESTS_FAILED,
     AuthzError,
     DeadlineExceeded,
     Diagnostic,
@@ -62,7 +63,7 @@ def error_of_status(
     code: grpc.StatusCode, message: str, *, reason: str = "", field: str = ""
 ) -> AuthzError:
     error = ERRORS.get(code, ServiceError)
-    if error is InvalidRequest and reason == POLICY_INVALID:
+    if error is InvalidRequest and reason in (POLICY_INVALID, POLICY_TESTS_FAILED):
         error = PolicyRejected
     return error(message, code=code, reason=reason, field=field)
 
@@ -120,11 +121,11 @@ def _read_detail(detail: PackedMessage, details: _Details) -> None:
     elif detail.Unpack(bad_request) and bad_request.field_violations:
         details.field = bad_request.field_violations[0].field
     elif detail.Unpack(findings):
-        details.diagnostics = tuple(map(_diagnostic, findings.diagnostics))
+        details.diagnostics = tuple(map(read_diagnostic, findings.diagnostics))
         details.omitted = findings.omitted
 
 
-def _diagnostic(finding: PolicyDiagnostic) -> Diagnostic:
+def read_diagnostic(finding: PolicyDiagnostic) -> Diagnostic:
     return Diagnostic(
         code=finding.code,
         file=finding.file,

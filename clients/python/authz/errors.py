@@ -2,7 +2,7 @@
 
 AuthzError
   InvalidRequest     INVALID_ARGUMENT, or text that cannot be read here; also a ValueError
-    PolicyRejected   the policy has errors; carries the diagnostics
+    PolicyRejected   the policy has errors, or its tests fail; carries the diagnostics
   NotFound           NOT_FOUND: no such store or policy version
   NotReady           FAILED_PRECONDITION: the store has no policy yet
   LimitReached       RESOURCE_EXHAUSTED: the evaluation, or a message, got too large
@@ -22,6 +22,7 @@ from grpc import StatusCode
 MALFORMED_TEXT = "MALFORMED_TEXT"
 UNREPRESENTABLE = "UNREPRESENTABLE"
 POLICY_INVALID = "POLICY_INVALID"
+POLICY_TESTS_FAILED = "POLICY_TESTS_FAILED"
 
 
 class AuthzError(Exception):
@@ -69,8 +70,9 @@ class Diagnostic:
 
 
 class PolicyRejected(InvalidRequest):
-    """The policy has errors, and the policy before it stays active.
+    """The policy has errors, or its tests fail, and the policy before it stays active.
 
+    Reason `POLICY_INVALID` or `POLICY_TESTS_FAILED`.
     `diagnostics` are the findings in source order; `omitted` says how many more there are.
     """
 

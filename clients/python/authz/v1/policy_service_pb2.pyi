@@ -18,20 +18,26 @@ class PolicyFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class PublishPolicyRequest(_message.Message):
-    __slots__ = ("store", "files")
+    __slots__ = ("store", "files", "skip_tests")
     STORE_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    SKIP_TESTS_FIELD_NUMBER: _ClassVar[int]
     store: str
     files: _containers.RepeatedCompositeFieldContainer[PolicyFile]
-    def __init__(self, store: _Optional[str] = ..., files: _Optional[_Iterable[_Union[PolicyFile, _Mapping]]] = ...) -> None: ...
+    skip_tests: bool
+    def __init__(self, store: _Optional[str] = ..., files: _Optional[_Iterable[_Union[PolicyFile, _Mapping]]] = ..., skip_tests: bool = ...) -> None: ...
 
 class PublishPolicyResponse(_message.Message):
-    __slots__ = ("policy_version", "consistency_token")
+    __slots__ = ("policy_version", "consistency_token", "warnings", "tests")
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    TESTS_FIELD_NUMBER: _ClassVar[int]
     policy_version: int
     consistency_token: str
-    def __init__(self, policy_version: _Optional[int] = ..., consistency_token: _Optional[str] = ...) -> None: ...
+    warnings: PolicyDiagnostics
+    tests: int
+    def __init__(self, policy_version: _Optional[int] = ..., consistency_token: _Optional[str] = ..., warnings: _Optional[_Union[PolicyDiagnostics, _Mapping]] = ..., tests: _Optional[int] = ...) -> None: ...
 
 class GetPolicyRequest(_message.Message):
     __slots__ = ("store", "policy_version")

@@ -57,9 +57,9 @@ class PolicyServiceServicer(object):
         When the call returns OK the version is durable and every later question is decided by it.
         Publishing the very text of the active policy changes nothing and returns the active version.
 
-        Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors: the status carries
-        a PolicyDiagnostics with all of them, and the policy before stays active. NOT_FOUND (store),
-        UNAVAILABLE.
+        Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
+        POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
+        them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,9 +39,9 @@ class PolicyServiceStub:
     When the call returns OK the version is durable and every later question is decided by it.
     Publishing the very text of the active policy changes nothing and returns the active version.
 
-    Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors: the status carries
-    a PolicyDiagnostics with all of them, and the policy before stays active. NOT_FOUND (store),
-    UNAVAILABLE.
+    Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
+    POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
+    them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
     """
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.GetPolicyRequest, _policy_service_pb2.GetPolicyResponse]
     """Returns a policy version as it was published.
@@ -60,9 +60,9 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     When the call returns OK the version is durable and every later question is decided by it.
     Publishing the very text of the active policy changes nothing and returns the active version.
 
-    Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors: the status carries
-    a PolicyDiagnostics with all of them, and the policy before stays active. NOT_FOUND (store),
-    UNAVAILABLE.
+    Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
+    POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
+    them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
     """
     GetPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.GetPolicyRequest, _policy_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
     """Returns a policy version as it was published.
@@ -84,9 +84,9 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         When the call returns OK the version is durable and every later question is decided by it.
         Publishing the very text of the active policy changes nothing and returns the active version.
 
-        Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors: the status carries
-        a PolicyDiagnostics with all of them, and the policy before stays active. NOT_FOUND (store),
-        UNAVAILABLE.
+        Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
+        POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
+        them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
