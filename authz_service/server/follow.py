@@ -2,7 +2,9 @@
 
 Rule 1: what cannot be published (files that cannot be read, errors, failing tests) leaves the active policy
     in force, and is told.
-Rule 2: without watching there is no second chance, so at the start it ends the server instead.
+Rule 2: an attempt is made when the files hold something else than at the last one; they are looked at after
+    each event and once a second, since events can get lost, and some come before the watch begins.
+Rule 3: without watching there is no second chance, so at the start it ends the server instead.
 """
 
 import asyncio
@@ -11,10 +13,12 @@ from pathlib import Path
 
 from watchfiles import Change, awatch
 
-from authz_service.errors import AuthzError
+from authz_service.errors import AuthzError, StoreUnavailable
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.pap.administration import PolicyPublished
 from authz_service.pap.policy_files import PolicyFilesUnreadable, read_policy_files
+
+_LOOK_MS = 1000
 
 Publish = Callable[[Sequence[PolicyFile]], Awaitable[PolicyPublished]]
 Outcome = PolicyPublished | PolicyFilesUnreadable | AuthzError
@@ -29,6 +33,7 @@ class PolicyFollower:
         self._paths = paths
         self._tell = tell
         self._is_watching = is_watching
+        self._tried: tuple[PolicyFile, ...] | str | None = None
         self._folders = {path if path.is_dir() else path.parent for path in paths}
 
     async def begin(self, publish: Publish) -> None:
@@ -50,14 +55,30 @@ class PolicyFollower:
         if not self._is_watching:
             return
         async for _ in awatch(
-            *self._folders, watch_filter=self._concerns, stop_event=stopped, recursive=True
+            *self._folders,
+            watch_filter=self._concerns,
+            stop_event=stopped,
+            yield_on_timeout=True,
+            rust_timeout=_LOOK_MS,
         ):
             await self._try(publish)
 
     async def _try(self, publish: Publish) -> None:
         try:
-            self._tell(await publish(read_policy_files(self._paths)))
-        except (PolicyFilesUnreadable, AuthzError) as error:
+            files = read_policy_files(self._paths)
+        except PolicyFilesUnreadable as error:
+            if self._tried != str(error):
+                self._tried = str(error)
+                self._tell(error)
+            return
+        if files == self._tried:
+            return
+        self._tried = files
+        try:
+            self._tell(await publish(files))
+        except AuthzError as error:
+            if isinstance(error, StoreUnavailable):
+                self._tried = None  # nothing is wrong with the files: try again
             self._tell(error)
 
     def _concerns(self, _: Change, changed: str) -> bool:
