@@ -83,6 +83,9 @@ class Model:
     def __contains__(self, fact: Fact) -> bool:
         return fact in self._facts
 
+    def __iter__(self) -> Iterator[Fact]:
+        return iter(self._facts)
+
     def add(self, fact: Fact) -> None:
         if fact not in self._facts:
             self._facts.add(fact)

@@ -18,7 +18,7 @@ the block that it belongs to. `and`, `or` and parentheses stay; each `on` gets a
 a name that the rule does not use.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 
 from authz_service.facts.value import STRING, string
@@ -113,7 +113,7 @@ class _Expansion:
     def _condition(self, condition: Condition) -> Condition:
         match condition:
             case And():
-                return And(tuple(map(self._condition, condition.conditions)), condition.span)
+                return _all_of(map(self._condition, condition.conditions), condition.span)
             case Or():
                 return Or(tuple(map(self._condition, condition.conditions)), condition.span)
             case On(relation=None) if not self._is_global:
@@ -152,14 +152,12 @@ class _Expansion:
         span = relation.span
         related = Variable(next(self._names), span)
         relates = (Variable(_RESOURCE, span), Literal(string(relation.text), span), related)
-        return And(
-            (
-                Call("has_relation", relates, span),
-                Matches(related, TypeName(related_name, span), exact=False, span=span),
-                self._implier(on.name, on.span, related_type, related),
-            ),
-            on.span,
+        conditions = (
+            Call("has_relation", relates, span),
+            Matches(related, TypeName(related_name, span), exact=False, span=span),
+            self._implier(on.name, on.span, related_type, related),
         )
+        return _all_of(conditions, on.span)
 
     def _implier(
         self,
@@ -216,6 +214,14 @@ class _Expansion:
 
     def _add(self, code: str, message: str, span: Span, cure: Help) -> None:
         self.findings.append(Diagnostic(code, message, span, cure))
+
+
+def _all_of(conditions: Iterable[Condition], span: Span) -> And:
+    """Return one conjunction without conjunctions in it, as the parser would."""
+    flat: list[Condition] = []
+    for condition in conditions:
+        flat.extend(condition.conditions if isinstance(condition, And) else (condition,))
+    return And(tuple(flat), span)
 
 
 def _variable_names(condition: Condition) -> Iterator[str]:
