@@ -64,6 +64,9 @@ def parse_term(tokens: Tokens) -> Term:
     if token.kind is Kind.SYMBOL and token.text.startswith("@"):
         cure = f"the only constant is `{CURRENT_TIME}`"
         raise tokens.unexpected("a variable or a literal", cure)
+    if tokens.at("new") and tokens.at_kind(Kind.NAME, ahead=1):
+        cure = 'an entity is written `User{"alice"}`'
+        raise SyntaxProblem(Diagnostic("P014", "there is no `new`", token.span, cure))
     if _is_variable(tokens):
         tokens.take()
         return Variable(token.text, token.span)
@@ -171,7 +174,7 @@ def _parse_atom(tokens: Tokens) -> Condition:
         return Truth(start.text == "true", start)
     if tokens.at("not") and tokens.at("in", ahead=1):
         raise tokens.unexpected("a comparison", "write `not x in [...]`")
-    raise tokens.unexpected("`=`, `!=`, `<`, `in`, `matches` or a call", _cure_of_name(left))
+    raise tokens.unexpected("`=`, `!=`, `<`, `in`, `matches` or a call")
 
 
 def _refuse_cut(tokens: Tokens) -> None:
@@ -179,12 +182,6 @@ def _refuse_cut(tokens: Tokens) -> None:
         message = "there is no `cut`"
         cure = "rules have no order; say with `not` what each one excludes"
         raise SyntaxProblem(Diagnostic("P014", message, tokens.peek().span, cure))
-
-
-def _cure_of_name(term: Term) -> str:
-    if isinstance(term, Variable) and term.name == "new":
-        return 'an entity is written `User{"alice"}`'
-    return ""
 
 
 def _parse_shorthand_atom(tokens: Tokens) -> Condition:

@@ -50,9 +50,10 @@ def infer(
     for rule, types, annotated in zip(rules, inference.types, inference.annotated, strict=True):
         for variable, place in rule.places.items():
             if not types[variable] and variable not in annotated and not rule.is_default:
-                shown = variable.shown
-                cure = f"say what it is, as in `{'x' if variable.is_anonymous else shown} matches User`"
-                message = f"nothing tells the type of `{shown}`"
+                cure = f"say what it is, as in `{variable.name} matches User`"
+                if variable.is_anonymous:
+                    cure = "give it a name, and say what it is, as in `x matches User`"
+                message = f"nothing tells the type of `{variable.shown}`"
                 findings.append(Diagnostic("P301", message, place, cure))
             elif not types[variable] and variable in annotated and not _tests_nothing(rule.body):
                 message = f"no value of `{variable.shown}` can meet all conditions on its type"

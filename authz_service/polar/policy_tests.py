@@ -146,7 +146,7 @@ def _usable(
         elif policy.shapes.accept(fact):
             yield fact
         else:
-            message = f"no test can store {fact}"
+            message = "this fact could not be stored"
             findings.append(Diagnostic("P504", message, call.span, _why_unusable(policy, fact)))
 
 
