@@ -7,7 +7,7 @@ PROTO_BIN := .venv-proto/bin
 POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt proto proto-check proto-release constraints bench clean
+.PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,11 @@ constraints: ## take the newest versions that the dependencies allow, and write 
 	(echo '# The versions that the tests passed with. Rewritten by: make constraints'; \
 	    $(BIN)/pip freeze --exclude-editable) > constraints.txt
 	touch $(VENV)/installed
+
+POLICIES ?= 2200
+verify: install ## compare the engines on POLICIES random policies each, and print what these were like (long)
+	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py oso $(POLICIES)
+	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py clingo $(POLICIES)
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py

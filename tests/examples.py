@@ -67,9 +67,15 @@ def snapshot(*facts: str | authz.Fact) -> FactSnapshot:
 NOW = 1_800_000_000
 
 
-def permits(loaded: LoadedPolicy, facts: FactSnapshot, question: str, steps: int = STEPS) -> bool:
-    """Ask `ACTOR ACTION RESOURCE` at the time `NOW`."""
-    actor, action, resource = question.split()
+def permits(
+    loaded: LoadedPolicy,
+    facts: FactSnapshot,
+    question: str | tuple[str, str, str],
+    steps: int = STEPS,
+    now: int = NOW,
+) -> bool:
+    """Ask `ACTOR ACTION RESOURCE` at the time `now`."""
+    actor, action, resource = question.split() if isinstance(question, str) else question
     asked = Question(entity(actor), action, entity(resource))
     loaded.policy.check_question(*asked)
-    return loaded.program.permits(asked, facts, NOW, Budget(steps))
+    return loaded.program.permits(asked, facts, now, Budget(steps))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 TIME_LIMIT_MS = 1000
 
 NOW = "NOW"
-"""The constant that `@current_unix_time` becomes; given anew to each query."""
+"""The constant that `@current_unix_time` becomes."""
 
 _Key = tuple[str, int]
 
@@ -55,7 +55,8 @@ class OsoProgram:
         self._policy = policy
         self._translation = _Translation(policy)
         self._rules = self._translation.rules(policy.rules)
-        self._loaded: tuple[FactSnapshot, Oso] | None = None
+        self._is_timed = any(CURRENT_TIME in rule.types for rule in policy.rules)
+        self._loaded: tuple[FactSnapshot, int, Oso] | None = None
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. The VM counts time and goals instead of the budget's steps."""
@@ -64,9 +65,7 @@ class OsoProgram:
         budget.spend()
         asked = question.as_fact()
         name, *args = self._translation.query(asked)
-        vm = self._vm(facts)
-        time = dict(self._translation.fields(integer(now)))
-        vm.register_constant(time, NOW)  # type: ignore[no-untyped-call]
+        vm = self._vm(facts, now)
         try:
             answers = vm.query_rule(name, *args)  # type: ignore[no-untyped-call]
             return next(answers, None) is not None
@@ -83,15 +82,19 @@ class OsoProgram:
             message = "the `oso` engine cannot evaluate this policy; use `--engine reference`"
             raise EngineUnsupported(message) from error
 
-    def _vm(self, facts: FactSnapshot) -> "Oso":
+    def _vm(self, facts: FactSnapshot, now: int) -> "Oso":
+        """Return a VM with `facts`. Its time is fixed, as threads may share it."""
         from oso import Oso  # noqa: PLC0415 - oso may be absent
 
-        if self._loaded is not None and self._loaded[0] is facts:
-            return self._loaded[1]
+        now = now if self._is_timed else 0
+        if self._loaded is not None and self._loaded[0] is facts and self._loaded[1] == now:
+            return self._loaded[2]
         usable = (fact for fact in facts if self._policy.shapes.accept(fact))
         vm = Oso()
+        time = dict(self._translation.fields(integer(now)))
+        vm.register_constant(time, NOW)  # type: ignore[no-untyped-call]
         vm.load_str(self._rules + self._translation.facts(usable))
-        self._loaded = facts, vm
+        self._loaded = facts, now, vm
         return vm
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import clingo
 
 from authz_service.facts.fact import Fact
-from authz_service.facts.value import INTEGER, Value
+from authz_service.facts.value import INTEGER, Value, integer
 from authz_service.polar.goals import (
+    CURRENT_TIME,
     Atom,
     Comparison,
     Conjunction,
@@ -27,10 +28,12 @@ from authz_service.polar.goals import (
 )
 
 
-def permitted(rules: Iterable[Rule], facts: Iterable[Fact], values: Iterable[Value]) -> set[str]:
+def permitted(
+    rules: Iterable[Rule], facts: Iterable[Fact], values: Iterable[Value], now: int
+) -> set[str]:
     """Return the derived `allow` facts, as clingo writes them; see `allow_text`."""
     facts = list(facts)
-    program = _Program()
+    program = _Program(now)
     for rule in rules:
         program.add_rule(rule)
     known = {*values, *(value for fact in facts for value in fact.args)}
@@ -53,13 +56,17 @@ def _fact_text(fact: Fact) -> str:
 
 
 def _value(value: Value) -> str:
-    return f'v("{value.type}",{value.id if value.type == INTEGER else f"{chr(34)}{value.id}{chr(34)}"})'
+    if value.type == INTEGER:
+        return f'v("{value.type}",{value.id})'
+    text = value.id.replace("\\", "\\\\").replace('"', '\\"')
+    return f'v("{value.type}","{text}")'
 
 
 class _Program:
     """Clauses so far. What stands under `or` and `not` becomes a predicate of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: int) -> None:
+        self._now = integer(now)
         self.clauses: list[str] = []
         self._number = 0
         self._names: dict[Variable, str] = {}
@@ -72,6 +79,7 @@ class _Program:
         )
 
     def _add(self, head: str, literals: list[str], used: set[Variable]) -> None:
+        used = used - {CURRENT_TIME}
         literals = literals + [f"value({self._name(variable)})" for variable in used]
         self.clauses.append(f"{head} :- {', '.join(literals) or '1 = 1'}.")
 
@@ -93,7 +101,7 @@ class _Program:
                 name = self._new("t")
                 self.clauses += [f'{name}(v("{t}",I)) :- value(v("{t}",I)).' for t in types]
                 self.clauses.append(f"#external {name}(none).")
-                return [f"{name}({self._name(variable)})"]
+                return [f"{name}({self._term(variable)})"]
             case Membership(term, values):
                 name = self._new("m")
                 self.clauses += [f"{name}({_value(value)})." for value in values]
@@ -112,7 +120,7 @@ class _Program:
         ]
 
     def _part(self, alternatives: Iterable[Goal], shared: set[Variable]) -> str:
-        args = ["none", *sorted(map(self._name, shared))]
+        args = ["none", *sorted(map(self._name, shared - {CURRENT_TIME}))]
         head = f"{self._new('q')}({','.join(args)})"
         for goal in alternatives:
             self._add(head, self._literals(goal, shared), shared | _top(goal))
@@ -122,6 +130,8 @@ class _Program:
         return f"p_{atom.predicate}_{len(atom.args)}({','.join(map(self._term, atom.args))})"
 
     def _term(self, term: Term) -> str:
+        if term == CURRENT_TIME:
+            return _value(self._now)
         return self._name(term) if isinstance(term, Variable) else _value(term)
 
     def _name(self, variable: Variable) -> str:
