@@ -136,7 +136,7 @@ class _Domain:
         self._others: set[Value] = set()
         for assertion, names in zip(assertions, variables, strict=True):
             for variable in names:
-                for kind in assertion.condition.types[variable]:
+                for kind in sorted(assertion.types[variable]):
                     if kind not in self._by_type:
                         self._by_type[kind] = self._with_others(kind, named, count)
         self.values = named.union(*self._by_type.values())
@@ -144,7 +144,7 @@ class _Domain:
     def bindings(self, assertion: CheckedAssertion) -> Iterator[Binding]:
         """Yield every way to give the assertion's variables values of their types."""
         names = _variables(assertion)
-        types = assertion.condition.types
+        types = assertion.types
         choices = [
             [v for kind in sorted(types[name]) for v in self._by_type[kind]] for name in names
         ]

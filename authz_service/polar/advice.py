@@ -49,7 +49,7 @@ def advise(
     yield from _idle_rules(rules, own, policy)
     written = [(atom, rule.types) for rule in rules[:own] for atom, _ in atoms(rule.body)]
     written += [(rule.head, rule.types) for rule in rules[:own]]
-    written += [(a.atom, a.condition.types) for test in policy.tests for a in test.assertions]
+    written += [(a.atom, a.types) for test in policy.tests for a in test.assertions]
     yield from undeclared_names(written, declarations)
 
 

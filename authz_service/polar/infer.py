@@ -2,8 +2,9 @@
 
 A variable that an annotation, `matches` or a comparison with literals restricts has that type. Any
 other one can have the types that all predicates around it allow: what rules for the predicate produce,
-what the blocks and `declare` say may be stored, and what restricted variables elsewhere ask of it. This
-is the least fixpoint of these constraints, so the order of rules does not matter.
+what the blocks and `declare` say may be stored, and what restricted variables elsewhere ask of it. Where none
+of these says anything about an argument, neither does the predicate. This is the least fixpoint of these
+constraints, so the order of rules does not matter.
 """
 
 from collections import Counter, deque
@@ -68,6 +69,7 @@ class _Inference:
     def __init__(self, rules: Sequence[ResolvedRule], declarations: Declarations) -> None:
         self._rules = rules
         self._positions: dict[tuple[str, int, int], frozenset[str]] = {}
+        self._telling: set[tuple[str, int, int]] = set()
         self._counts = [_occurrences(rule.head) + _occurrences(rule.body) for rule in rules]
         self.types: list[_Known] = []
         self.annotated: list[set[Variable]] = []
@@ -102,6 +104,9 @@ class _Inference:
         for rule, types in zip(self._rules, self.types, strict=True):
             for atom, _ in atoms(rule.body):
                 self._widen(atom.predicate, [types_of(arg, types) for arg in atom.args])
+        heads = {rule.key for rule in self._rules}
+        self._telling = {key for key in self._positions if key[:2] not in heads}
+        self._telling |= {(*key, position) for key in heads for position in range(key[1])}
         users = users_of(self._rules)
         waiting = deque(range(len(self._rules)))
         is_waiting = [True] * len(self._rules)
@@ -140,8 +145,9 @@ class _Inference:
         known: _Known = {}
         for position, arg in enumerate(goal.args):
             if isinstance(arg, Variable):
-                types = self._positions.get((goal.predicate, len(goal.args), position), _NO_TYPES)
-                _narrow(known, arg, types)
+                key = goal.predicate, len(goal.args), position
+                if key in self._telling:
+                    _narrow(known, arg, self._positions.get(key, _NO_TYPES))
         return known
 
 

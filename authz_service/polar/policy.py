@@ -7,7 +7,7 @@ from authz_service.errors import UnknownAction, UnknownType
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value
 from authz_service.polar.diagnostic import Diagnostic, did_you_mean
-from authz_service.polar.goals import Atom, Rule
+from authz_service.polar.goals import Atom, Rule, Types
 from authz_service.polar.shapes import Shapes
 from authz_service.polar.source import Span
 
@@ -16,10 +16,12 @@ from authz_service.polar.source import Span
 class CheckedAssertion:
     """`atom` holds for exactly the values that meet `condition`; for none of them if `negated`.
 
-    The head of `condition` lists the variables of `atom`; without any, its body always holds.
+    `types` says what each variable of `atom` ranges over, and the head of `condition` lists them. The body
+    of a condition that was not written always holds.
     """
 
     atom: Atom
+    types: Types
     condition: Rule
     negated: bool
     span: Span

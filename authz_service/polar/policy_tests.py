@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from authz_service.errors import InvalidRequest
 from authz_service.facts.fact import MAX_ARGS, Fact
-from authz_service.facts.value import Value
+from authz_service.facts.value import INTEGER, Value
 from authz_service.polar import syntax
 from authz_service.polar.declarations import Declarations
 from authz_service.polar.diagnostic import Diagnostic, Help, suggest
-from authz_service.polar.goals import CURRENT_TIME, Atom, Rule, types_of
+from authz_service.polar.goals import CURRENT_TIME, Atom, Rule, Types, Variable, types_of
 from authz_service.polar.matching import MatchIndex, args_of
 from authz_service.polar.policy import CheckedAssertion, CheckedTest, Policy
 from authz_service.polar.resolve import ResolvedRule, resolve
@@ -29,6 +29,7 @@ class ResolvedAssertion:
     """An assertion whose names are known to exist; its condition is a rule about its variables."""
 
     atom: Atom
+    types: Types
     condition: ResolvedRule
     negated: bool
     span: Span
@@ -60,9 +61,24 @@ def _resolved(
     variables = tuple(by_name.values())[:MAX_ARGS]
     condition = syntax.Rule(_CONDITION, variables, assertion.condition, span)
     resolved = resolve(condition, declarations, findings)
-    if CURRENT_TIME in atom.args:
-        resolved.places.setdefault(CURRENT_TIME, span)
-    return ResolvedAssertion(atom, resolved, assertion.negated, span)
+    types = {CURRENT_TIME: frozenset({INTEGER})}
+    types |= {
+        Variable(name): _types_of(param, declarations, findings) for name, param in by_name.items()
+    }
+    return ResolvedAssertion(atom, types, resolved, assertion.negated, span)
+
+
+def _types_of(
+    param: syntax.Param, declarations: Declarations, findings: list[Diagnostic]
+) -> frozenset[str]:
+    """Return the types that the variable ranges over. The condition must not narrow them."""
+    if param.type is not None:
+        return declarations.concrete(param.type.text) or frozenset()
+    assert isinstance(param.term, syntax.Variable)
+    shown = Variable(param.term.name).shown
+    cure = f"say of what type it is, as in `{shown}: User`"
+    findings.append(Diagnostic("P506", f"`{shown}` could be any value", param.term.span, cure))
+    return frozenset()
 
 
 def _named(param: syntax.Param, index: int) -> syntax.Param:
@@ -94,13 +110,17 @@ def check_tests(
         checked: list[CheckedAssertion] = []
         for _ in test.assertions:
             assertion, condition = next(remaining)
-            possible.check(assertion, condition, findings)
-            checked.append(
-                CheckedAssertion(assertion.atom, condition, assertion.negated, assertion.span)
-            )
+            possible.check(assertion, findings)
+            checked.append(_checked(assertion, condition))
         facts = _setup(test, fixtures, policy, findings)
         tests[name.text] = CheckedTest(name.text, facts, tuple(checked), name.span)
     return tuple(tests.values())
+
+
+def _checked(assertion: ResolvedAssertion, condition: Rule) -> CheckedAssertion:
+    return CheckedAssertion(
+        assertion.atom, assertion.types, condition, assertion.negated, assertion.span
+    )
 
 
 def _fixtures(
@@ -173,17 +193,15 @@ class _Possible:
             index.add(number, args_of(rule.head, rule.types))
             self._predicates.add(rule.head.predicate)
 
-    def check(
-        self, assertion: ResolvedAssertion, condition: Rule, findings: list[Diagnostic]
-    ) -> None:
+    def check(self, assertion: ResolvedAssertion, findings: list[Diagnostic]) -> None:
         """Add an assertion to `findings` whose outcome no facts could change: it tests nothing."""
-        atom, span = assertion.atom, assertion.span
+        atom, types, span = assertion.atom, assertion.types, assertion.span
         try:
-            self._check_vocabulary(atom, condition)
+            self._check_vocabulary(atom, types)
         except InvalidRequest as error:
             findings.append(Diagnostic("P505", error.message, span))
             return
-        args = list(args_of(atom, condition.types))
+        args = list(args_of(atom, types))
         index = self._heads.get(atom.key)
         if index is not None and index.matching(args):
             return
@@ -191,15 +209,15 @@ class _Possible:
             message = f"no rule and no fact can make {atom} hold"
             findings.append(Diagnostic("P505", message, span, self._help(atom.predicate)))
 
-    def _check_vocabulary(self, atom: Atom, condition: Rule) -> None:
+    def _check_vocabulary(self, atom: Atom, types: Types) -> None:
         """Ask of `allow` and permissions what the service asks of a question."""
         if atom.predicate not in DERIVED or len(atom.args) != 3:
             return
         actor, action, resource = atom.args
-        actors = types_of(actor, condition.types)
+        actors = types_of(actor, types)
         if atom.predicate == "allow" and actors.isdisjoint(self._policy.actors):
             self._policy.check_actor(min(actors, default="Actor"))
-        kinds = sorted(types_of(resource, condition.types) & self._policy.types)
+        kinds = sorted(types_of(resource, types) & self._policy.types)
         if isinstance(action, Value) and len(kinds) == 1:
             self._policy.check_action(action.id, kinds[0])
 

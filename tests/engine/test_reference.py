@@ -1,7 +1,7 @@
 """What policies mean: small policies, each with facts and the answers by hand, by every engine."""
 
 import pytest
-from examples import load, permits, snapshot
+from examples import NOW, load, permits, snapshot
 
 from authz_service.engine.engines import Engine
 from authz_service.errors import EvaluationLimitReached
@@ -162,6 +162,136 @@ CASES = {
         'owner matches User and has_relation(d, "author", owner) and owns(u, owner);',
         ['has_relation(Doc:d, "author", User:a)'],
         {"User:a read Doc:d": True, "User:b read Doc:d": False},
+    ),
+    "global roles and permissions": (
+        HEAD
+        + """"read" if global "staff"; "write" if global "edit_all" and is_open(resource); }
+        global { roles = ["staff", "boss"]; permissions = ["edit_all"];
+          "staff" if "boss"; "edit_all" if "boss"; }""",
+        ['has_role(User:s, "staff")', 'has_role(User:b, "boss")', "is_open(Doc:o)"],
+        {
+            "User:s read Doc:d": True,
+            "User:b read Doc:d": True,
+            "User:s write Doc:o": False,
+            "User:b write Doc:o": True,
+            "User:b write Doc:d": False,
+            "Robot:s read Doc:d": False,
+        },
+    ),
+    "extends: rules, roles and relations of the base": (
+        HEAD
+        + """role if role on "parent"; }
+        resource Memo extends Doc { permissions = ["sign"]; "sign" if "editor"; }
+        resource Letter extends Memo {}""",
+        [
+            'has_role(User:a, "editor", Doc:top)',
+            'has_relation(Memo:m, "parent", Doc:top)',
+            'has_relation(Letter:l, "parent", Memo:m)',
+            'has_role(User:b, "viewer", Doc:x)',
+        ],
+        {
+            "User:a write Memo:m": True,
+            "User:a sign Memo:m": True,
+            "User:a sign Letter:l": True,
+            "User:a read Letter:m": False,
+            "User:b read Memo:x": False,
+            "User:b read Doc:x": True,
+        },
+    ),
+    "matches takes in what extends the type, matches! does not": (
+        HEAD
+        + """}
+        resource Memo extends Doc {}
+        has_permission(_: User, "read", x: Resource) if on(x) and x matches Doc;
+        has_permission(_: User, "write", x: Resource) if on(x) and x matches! Doc;""",
+        ["on(Doc:d)", "on(Memo:m)"],
+        {
+            "User:a read Doc:d": True,
+            "User:a read Memo:m": True,
+            "User:a write Doc:d": True,
+            "User:a write Memo:m": False,
+        },
+    ),
+    "a type and the one it extends are never equal": (
+        HEAD
+        + """}
+        resource Memo extends Doc {}
+        has_permission(_: User, "read", x: Doc) if same(x, y) and y matches Doc and x = y;""",
+        ["same(Doc:d, Doc:d)", "same(Memo:d, Doc:d)"],
+        {"User:a read Doc:d": True, "User:a read Memo:d": False},
+    ),
+    "the current time": (
+        HEAD
+        + """}
+        has_role(u: User, role: String, d: Doc) if
+          has_role_until(u, role, d, end) and end > @current_unix_time;
+        has_permission(_: User, "write", d: Doc) if opens(d, @current_unix_time);""",
+        [
+            f'has_role_until(User:a, "viewer", Doc:d, {NOW + 1})',
+            f'has_role_until(User:b, "viewer", Doc:d, {NOW})',
+            f"opens(Doc:d, {NOW})",
+            f"opens(Doc:e, {NOW + 1})",
+        ],
+        {
+            "User:a read Doc:d": True,
+            "User:b read Doc:d": False,
+            "User:b write Doc:d": True,
+            "User:b write Doc:e": False,
+        },
+    ),
+    "stored permissions, once declared": (
+        HEAD + "} declare has_permission(User, String, Doc);",
+        ['has_permission(User:a, "write", Doc:d)', 'has_permission(Robot:a, "write", Doc:d)'],
+        {"User:a write Doc:d": True, "Robot:a write Doc:d": False, "User:a read Doc:d": False},
+    ),
+    "rules without parameters, true and false": (
+        HEAD
+        + """}
+        frozen() if is_frozen(true);
+        broken() if false;
+        has_permission(_: User, "read", d: Doc) if is_doc(d) and not frozen() and not broken();
+        has_permission(_: User, "write", d: Doc) if is_doc(d) and (broken() or true);""",
+        ["is_doc(Doc:d)"],
+        {"User:a read Doc:d": True, "User:a write Doc:d": True, "User:a read Doc:e": False},
+    ),
+    "frozen": (
+        HEAD
+        + """}
+        frozen() if is_frozen(true);
+        has_permission(_: User, "read", d: Doc) if is_doc(d) and not frozen();
+        has_permission(_: User, "write", d: Doc) if is_doc(d);""",
+        ["is_doc(Doc:d)", "is_frozen(true)"],
+        {"User:a read Doc:d": False, "User:a write Doc:d": True},
+    ),
+    "a wildcard head with not: everybody who is not": (
+        HEAD
+        + """}
+        has_permission(u: User, "read", _: Doc) if not is_banned(u);
+        has_permission(_: User, "write", d: Doc) if not is_locked(d);""",
+        ["is_banned(User:b)", "is_locked(Doc:l)"],
+        {
+            "User:unheard-of read Doc:any": True,
+            "User:b read Doc:any": False,
+            "User:b write Doc:any": True,
+            "User:b write Doc:l": False,
+        },
+    ),
+    "an impersonator has what the other one has": (
+        """
+        global { roles = ["support"]; }
+        actor User { permissions = ["impersonate"]; "impersonate" if global "support"; }
+        resource Doc { roles = ["viewer"]; permissions = ["read"]; "read" if "viewer"; }
+        allow(u: Actor, action: String, r: Resource) if has_permission(u, action, r);
+        allow(u: User, action: String, r: Resource) if
+          is_impersonating(u, other) and has_permission(u, "impersonate", other) and
+          has_permission(other, action, r);""",
+        [
+            'has_role(User:sue, "support")',
+            'has_role(User:ann, "viewer", Doc:d)',
+            "is_impersonating(User:sue, User:ann)",
+            "is_impersonating(User:bob, User:ann)",
+        ],
+        {"User:sue read Doc:d": True, "User:bob read Doc:d": False, "User:ann read Doc:d": True},
     ),
 }
 

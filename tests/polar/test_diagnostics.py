@@ -227,7 +227,7 @@ MORE = {
         "p:3:48: P201 there is no type `Docs`; did you mean `Doc`?"
     ],
     BLOCKS + 'test "a" { assert allow(u, "read", Doc{"d"}); }': [
-        "p:3:25: P301 nothing tells the type of `u`; say what it is, as in `u matches User`"
+        "p:3:25: P506 `u` could be any value; say of what type it is, as in `u: User`"
     ],
     BLOCKS + 'test "a" { assert_not f(User{"a"}, 1); }\nf(u: User, x: String) if g(u, x);': [
         "p:3:12: P505 no rule and no fact can make f(User:a, 1) hold; compare the rule's head"
