@@ -1,6 +1,5 @@
 """`authz serve` and `authz config`: run the service, and say how it is configured."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,16 +10,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from authz_service.cli import output
-from authz_service.cli.findings import counted, print_findings
 from authz_service.engine.engines import Engine
-from authz_service.errors import AuthzError
-from authz_service.pap.administration import PolicyPublished
-from authz_service.pap.policy_files import PolicyFilesUnreadable
-from authz_service.polar.diagnostic import PolicyInvalid, PolicyTestsFailed
-from authz_service.server.app import ListenFailed
-from authz_service.server.app import serve as run_server
-from authz_service.server.follow import Outcome, PolicyFollower
-from authz_service.server.log import log_to_stderr
 from authz_service.settings import Settings
 
 
@@ -59,41 +49,12 @@ def serve(
         watch=watch,
         engine=engine,
     )
-    log_to_stderr(settings.log_level)
-    follower = None
-    if settings.policy:
-        follower = PolicyFollower(settings.policy, _tell, is_watching=settings.watch)
-    elif settings.watch:
+    if settings.watch and not settings.policy:
         output.fail("there is nothing to watch; give the policy with --policy", output.EXIT_USAGE)
-    try:
-        asyncio.run(run_server(settings, follower))
-    except PolicyTestsFailed as error:
-        print_findings(output.stdout, error.diagnostics)
-        output.fail(error.summary, output.EXIT_FINDINGS)
-    except PolicyInvalid as error:
-        print_findings(output.stdout, error.diagnostics)
-        output.fail(error.summary, output.EXIT_POLICY)
-    except PolicyFilesUnreadable as error:
-        output.fail(str(error), output.EXIT_USAGE)
-    except AuthzError as error:
-        output.fail(error.message, output.EXIT_UNANSWERED)
-    except ListenFailed as error:
-        output.fail(str(error), output.EXIT_UNANSWERED)
+    # The other commands start faster without the server and all that it needs.
+    from authz_service.cli.run_server import run_server  # noqa: PLC0415
 
-
-def _tell(outcome: Outcome) -> None:
-    """Print what became of an attempt to publish the policy that is being worked on."""
-    if isinstance(outcome, PolicyPublished):
-        print_findings(output.stdout, outcome.warnings)
-        tests = counted(outcome.tests, "test")
-        message = f"policy version {outcome.version.version} is active, {tests} passed"
-        output.stdout.print(message, style="green", highlight=False)
-        return
-    if isinstance(outcome, PolicyInvalid):
-        print_findings(output.stdout, outcome.diagnostics)
-    said = outcome.summary if isinstance(outcome, PolicyInvalid) else str(outcome)
-    message = f"not published: {said}; the policy before, if any, stays active"
-    output.stdout.print(message, style="bold red", highlight=False)
+    run_server(settings)
 
 
 def config(*, as_json: output.Json = False) -> None:

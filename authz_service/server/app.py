@@ -23,6 +23,7 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
 from authz_service.pdp.decide import PolicyDecisionPoint
+from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.replica.replica import Replica
 from authz_service.server.authorization_service import AuthorizationService
 from authz_service.server.boundary import Boundary
@@ -59,6 +60,14 @@ class ListenFailed(Exception):
     """The address cannot be listened on."""
 
 
+class StoredPolicyInvalid(Exception):
+    """A policy in the store does not compile (any more), so nothing can be decided by it."""
+
+    def __init__(self, cause: PolicyInvalid) -> None:
+        super().__init__("the stored policy does not compile")
+        self.cause = cause
+
+
 class Server:
     """One serving process: `start` once, then `stop` once."""
 
@@ -82,10 +91,13 @@ class Server:
     async def load(self) -> None:
         """Load the store. Call before `start`.
 
-        Raises StoreUnavailable, and PolicyInvalid or EngineUnsupported if a stored policy cannot be
-        executed: a server that cannot decide does not start.
+        Raises StoreUnavailable, and StoredPolicyInvalid or EngineUnsupported if a stored policy cannot
+        be executed: a server that cannot decide does not start.
         """
-        await asyncio.to_thread(self._replica.load)
+        try:
+            await asyncio.to_thread(self._replica.load)
+        except PolicyInvalid as error:
+            raise StoredPolicyInvalid(error) from error
 
     async def publish(self, files: Sequence[PolicyFile]) -> PolicyPublished:
         """Make `files` the active policy of the default store, as an author's request would.

@@ -5,12 +5,16 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Queue
 
 import authz
 import pytest
 from test_command_line import Serve, run
+
+from authz_service.facts.policy_text import PolicyFile
+from authz_service.store.fact_store import FactStore
 
 POLICY = """actor User {}
 resource Doc {
@@ -232,3 +236,17 @@ def test_without_watching_a_broken_policy_ends_the_server(tmp_path, folder, text
         run("serve", "--policy", str(tmp_path / "no"), "--database-url", database).returncode == 2
     )
     assert run("serve", "--watch", "--database-url", database).returncode == 2
+
+
+def test_a_stored_policy_that_does_not_compile_ends_the_server(tmp_path):
+    """It may have compiled for an older version; deciding by half of it is no choice."""
+    database = f"sqlite:///{tmp_path / 'authz.db'}"
+    store = FactStore.open(database)
+    store.publish("default", (PolicyFile("old.polar", "f(x) if ;"),), datetime.now(UTC))
+    store.close()
+    ended = run("serve", "--database-url", database)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        3,
+        "error: the stored policy does not compile: the policy has an error",
+    )
+    assert ended.stdout.startswith("old.polar:1:9: P010 expected a variable")
