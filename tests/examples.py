@@ -12,7 +12,7 @@ from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, boolean, integer, string
 
 POLICIES = Path(__file__).parent.parent / "policies"
-NAMES = sorted(path.parent.name for path in POLICIES.glob("*/policy.polar"))
+NAMES = sorted(path.parent.name for path in POLICIES.glob("*/cases.txt"))
 STEPS = 5_000_000
 
 
