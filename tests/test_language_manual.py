@@ -167,6 +167,7 @@ def test_every_form_of_shorthand_and_its_expansion():
 
 TOO_MUCH = {
     "P006": "#" * (MAX_POLICY_BYTES + 1),
+    "P007": f"{'a' * (MAX_NAME_BYTES + 1)}(1);",
     "P011": f"f(1) if {'(' * (MAX_NESTING + 1)}g(1){')' * (MAX_NESTING + 1)};",
     "P206": "\n".join(f"actor A{number} {{}}" for number in range(MAX_TYPES + 1)),
 }
@@ -360,7 +361,7 @@ def test_the_grammar_accepts_what_the_parser_accepts_and_nothing_else():
     texts = [[token.span.text for token in one[:-1]] for one in tokens]
     pool = sorted({word for words in texts for word in words} | {"User", "-7", "iff", "global"})
     accepted = 0
-    for number in range(2000):
+    for number in range(2500):
         words = texts[number % len(texts)]
         text = " ".join(changed(words, pool, chance) if number >= len(texts) else words)
         findings: list[Diagnostic] = []
@@ -369,7 +370,7 @@ def test_the_grammar_accepts_what_the_parser_accepts_and_nothing_else():
         is_accepted = {finding.code for finding in findings} <= {"P013"}
         accepted += is_accepted
         assert grammar.accepts(tokenize(PolicySource("p", text), [])) == is_accepted, text
-    assert 200 < accepted < 1800
+    assert 200 < accepted < 2300
 
 
 def test_the_grammar_has_every_rule_of_the_parsers():

@@ -9,6 +9,7 @@ import typer
 from rich.progress import track
 
 from authz_service.cli import output
+from authz_service.cli.findings import counted
 
 app = typer.Typer(help="Write and read facts.", no_args_is_help=True)
 
@@ -57,7 +58,7 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
         output.print_json({**counts, "consistency_token": token})
     else:
         shown = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
-        output.stdout.print(f"{len(wanted)} facts: {shown}", highlight=False)
+        output.stdout.print(f"{counted(len(wanted), 'fact')}: {shown}", highlight=False)
 
 
 @app.command()

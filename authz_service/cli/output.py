@@ -63,13 +63,21 @@ def diagnostic_json(finding: authz.Diagnostic) -> Mapping[str, Any]:
 
 
 @contextmanager
-def asking(target: str, store: str, timeout: float) -> Iterator[authz.Client]:
-    """Yield a client; its errors end the command with a message and an exit code that is no answer."""
+def asking(
+    target: str, store: str, timeout: float, *, as_json: bool = False
+) -> Iterator[authz.Client]:
+    """Yield a client; its errors end the command with a message and an exit code that is no answer.
+
+    With `as_json` the findings about a policy are printed to stdout as JSON.
+    """
     try:
         with authz.Client(target, store=store, timeout=timeout) as client:
             yield client
     except authz.PolicyRejected as error:
-        for finding in error.diagnostics:
+        if as_json:
+            found = [diagnostic_json(finding) for finding in error.diagnostics]
+            print_json({"errors": found, "omitted": error.omitted})
+        for finding in error.diagnostics if not as_json else ():
             print_diagnostic(finding)
         more = f", {error.omitted} of them not shown" if error.omitted else ""
         count = len(error.diagnostics) + error.omitted

@@ -119,7 +119,7 @@ def publish(
     Example: authz policy publish policies/security_company
     """
     files = {file.name: file.text for file in _read(paths)}
-    with output.asking(target, store, timeout) as client:
+    with output.asking(target, store, timeout, as_json=as_json) as client:
         published = client.publish_policy(files, skip_tests=skip_tests)
     if as_json:
         output.print_json(
@@ -206,12 +206,18 @@ def _print_findings_json(errors: Sequence[Diagnostic], warnings: Sequence[Diagno
     )
 
 
+def _own_rules(files: Sequence[PolicyFile], policy: Policy) -> int:
+    """Count the rules that stand in the files; a policy without `allow` has some that do not."""
+    names = {file.name for file in files}
+    return sum(rule.span.source.name in names for rule in policy.rules)
+
+
 def _contents(files: Sequence[PolicyFile], policy: Policy) -> str:
     return ", ".join(
         [
             counted(len(files), "file"),
             counted(len(policy.types), "type"),
-            counted(len(policy.rules), "rule"),
+            counted(_own_rules(files, policy), "rule"),
             counted(len(policy.tests), "test"),
         ]
     )

@@ -118,7 +118,7 @@ def _listed(bindings: Sequence[str]) -> str:
     if shown == [""]:
         return ""
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return f" for {', for '.join(shown[:_SHOWN])}{more}"
+    return f" for {' and for '.join(shown[:_SHOWN])}{more}"
 
 
 def _values_of(assertion: CheckedAssertion) -> set[Value]:

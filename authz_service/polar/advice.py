@@ -1,13 +1,14 @@
 """Warnings: what is valid, and most likely not meant.
 
 P601 a variable that is used once; P602 what is declared and never used; P603 a rule that can never
-apply; P604 a name that its type does not declare (see `vocabulary`); P605 a test that asserts nothing.
+apply; P604 a name that its type does not declare (see `vocabulary`); P605 a test that asserts nothing;
+P606 permissions that no `allow` rule asks for.
 """
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from authz_service.facts.value import Value, string
+from authz_service.facts.value import STRING, Value, string
 from authz_service.polar import syntax
 from authz_service.polar.declarations import ACTOR, Declarations
 from authz_service.polar.diagnostic import Diagnostic
@@ -27,6 +28,7 @@ from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
 from authz_service.polar.policy import Policy
 from authz_service.polar.vocabulary import undeclared_names
 
+_DEFAULT = "allow(actor, action, resource) if has_permission(actor, action, resource);"
 # Shorthand rules know these without naming them in their head.
 _IMPLICIT = frozenset({"actor", "resource", "role", "permission"})
 
@@ -47,6 +49,7 @@ def advise(
     yield from _unused_fixtures(items)
     yield from _unused_names(items, declarations, policy)
     yield from _idle_rules(rules, own, policy)
+    yield from _idle_permissions(rules)
     written = [(atom, rule.types) for rule in rules[:own] for atom, _ in atoms(rule.body)]
     written += [(rule.head, rule.types) for rule in rules[:own]]
     written += [(a.atom, a.types) for test in policy.tests for a in test.assertions]
@@ -128,7 +131,8 @@ def _unused_names(
                 missing = usage.missing(block, declaration.kind, name.text)
                 if missing:
                     message = f'no rule {missing} "{name.text}" of `{block.name.text}`'
-                    cure = "write the rule that needs it, or remove it"
+                    verb = missing.split()[0]
+                    cure = f"write the rule that {verb} it, or remove it"
                     yield Diagnostic("P602", message, name.span, cure)
 
 
@@ -154,7 +158,7 @@ class _Usage:
             return "" if self._asked.matching("has_relation", args) else "follows the relation"
         is_granted = self._granted.matching("has_permission", args)
         is_stored = self._shapes.may_hold("has_permission", args)
-        return "" if is_granted or is_stored else "grants the permission"
+        return "" if is_granted or is_stored else "grants an actor the permission"
 
 
 def _idle_rules(rules: Sequence[Rule], own: int, policy: Policy) -> Iterator[Diagnostic]:
@@ -168,6 +172,29 @@ def _idle_rules(rules: Sequence[Rule], own: int, policy: Policy) -> Iterator[Dia
                 else "its conditions contradict each other"
             )
             yield Diagnostic("P603", "this rule can never apply", rule.span, cure)
+        elif not _can_be_asked(rule, policy):
+            cure = "a question has an actor, an action that is a String, and a resource"
+            yield Diagnostic("P603", "this rule can never apply", rule.span, cure)
+
+
+def _can_be_asked(rule: Rule, policy: Policy) -> bool:
+    if rule.head.key != ("allow", 3):
+        return True
+    actor, action, resource = map(rule.types_of, rule.head.args)
+    entities = policy.types
+    return STRING in action and not actor.isdisjoint(entities) and not resource.isdisjoint(entities)
+
+
+def _idle_permissions(rules: Sequence[Rule]) -> Iterator[Diagnostic]:
+    """Yield a warning if rules grant permissions, and the author's `allow` rules leave these out."""
+    key = ("has_permission", 3)
+    is_granted = any(rule.head.key == key for rule in rules)
+    is_asked = any(atom.key == key for rule in rules for atom, _ in atoms(rule.body))
+    allow = next((rule for rule in rules if rule.head.predicate == "allow"), None)
+    if is_granted and not is_asked and allow is not None:
+        message = "no rule asks for permissions, so they permit nothing"
+        cure = "with an `allow` rule of your own, add `" + _DEFAULT + "`"
+        yield Diagnostic("P606", message, allow.span, cure)
 
 
 class _Productive:

@@ -104,7 +104,7 @@ def _check_size(sources: Sequence[PolicySource], findings: list[Diagnostic]) -> 
     size = sum(len(source.text.encode("utf-8", "surrogatepass")) for source in sources)
     if size > MAX_POLICY_BYTES:
         message = f"the policy has {size} bytes"
-        cure = f"at most {MAX_POLICY_BYTES} are allowed; split it into several policies"
+        cure = f"at most {MAX_POLICY_BYTES} are allowed"
         findings.append(Diagnostic("P006", message, Span(sources[0], 0, 0), cure))
 
 

@@ -105,6 +105,16 @@ def parse_type_name(tokens: Tokens) -> TypeName:
     return TypeName(token.text, token.span)
 
 
+def parse_bare_type_name(tokens: Tokens) -> TypeName:
+    """NAME, and no fields behind it."""
+    name = parse_type_name(tokens)
+    if tokens.at("{"):
+        message = "a variable is limited by its type only"
+        cure = "attributes are facts: ask for them in a condition of their own"
+        raise SyntaxProblem(Diagnostic("P014", message, tokens.peek().span, cure))
+    return name
+
+
 def parse_short_name(tokens: Tokens, expected: str) -> Name | NameVariable:
     """STRING | "role" | "permission" """
     variable = tokens.accept("role", "permission")
@@ -164,17 +174,24 @@ def _parse_atom(tokens: Tokens) -> Condition:
     if tokens.at(*COMPARISONS):
         operator = tokens.take().text
         right = parse_term(tokens)
+        if tokens.at(*COMPARISONS):
+            raise tokens.unexpected(
+                "`and`, `or` or `;`", "comparisons do not chain; join two with `and`"
+            )
         return Compare(operator, left, right, start.to(tokens.last()))
     if tokens.accept("in"):
         return Member(left, _parse_literals(tokens), start.to(tokens.last()))
     if isinstance(left, Variable) and tokens.accept("matches"):
         exact = tokens.accept("!") is not None
-        return Matches(left, parse_type_name(tokens), exact, start.to(tokens.last()))
+        return Matches(left, parse_bare_type_name(tokens), exact, start.to(tokens.last()))
     if isinstance(left, Literal) and start.text in ("true", "false"):
         return Truth(start.text == "true", start)
     if tokens.at("not") and tokens.at("in", ahead=1):
         raise tokens.unexpected("a comparison", "write `not x in [...]`")
-    raise tokens.unexpected("`=`, `!=`, `<`, `in`, `matches` or a call")
+    cure = ""
+    if isinstance(left, Variable) and tokens.at("and", "or", ";", ")"):
+        cure = f"a variable alone is no condition; write `{left.name} = true`, or call a rule"
+    raise tokens.unexpected("`=`, `!=`, `<`, `in`, `matches` or a call", cure)
 
 
 def _refuse_cut(tokens: Tokens) -> None:

@@ -19,6 +19,8 @@ RESOURCE = "Resource"
 ABSTRACT_TYPES = frozenset({ACTOR, RESOURCE})
 BUILT_IN_TYPES = PRIMITIVE_TYPES | ABSTRACT_TYPES
 
+_ALIASES = {"int": "Integer", "str": "String", "bool": "Boolean", "Float": "Integer"}
+
 # Far more than any policy needs. The cost of checking types grows with their number for every rule.
 MAX_TYPES = 500
 
@@ -82,6 +84,8 @@ class Declarations:
 
     def unknown_type(self, name: TypeName) -> Diagnostic:
         cure = suggest(name.text, self.type_names)
+        if name.text in _ALIASES:
+            cure = f"write `{_ALIASES[name.text]}`"
         return Diagnostic("P201", f"there is no type `{name.text}`", name.span, cure)
 
     def _ancestors(self, name: str) -> set[str]:
@@ -105,9 +109,8 @@ def collect(
     if len(types) > MAX_TYPES:
         message = f"the policy declares more than {MAX_TYPES} types"
         extra = list(types.values())[MAX_TYPES]
-        findings.append(
-            Diagnostic("P206", message, extra.name.span, "split it into several policies")
-        )
+        cure = "a type is a kind of thing; ids tell things of one kind apart"
+        findings.append(Diagnostic("P206", message, extra.name.span, cure))
         return Declarations([])
     inheritance = _Inheritance(types, findings)
     declarations = Declarations(

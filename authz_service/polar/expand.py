@@ -82,12 +82,13 @@ class _Expansion:
         used = set(_variable_names(shorthand.body))
         self._names = (name for n in count(1) if (name := f"related{n}") not in used)
         self.findings: list[Diagnostic] = []
+        self._is_broken = False
 
     def rule(self) -> Rule | None:
         span = self._shorthand.head.span
         head = self._head(span)
         body = self._condition(self._shorthand.body)
-        if head is None or self.findings:
+        if head is None or self.findings or self._is_broken:
             return None
         predicate, params = head
         return Rule(predicate, params, body, self._shorthand.span)
@@ -140,6 +141,9 @@ class _Expansion:
         related_name = self._owner.relations.get(relation.text)
         if related_name is None:
             self._undeclared(relation, "relation", self._owner, self._owner.relations)
+            return on
+        if self._declarations.concrete(related_name) is None:
+            self._is_broken = True  # the type is reported where the relation is declared
             return on
         related_type = self._declarations.types.get(related_name)
         if related_type is None:
@@ -210,6 +214,8 @@ class _Expansion:
         self, name: Name, kind: str, owner: TypeDeclaration, known: Collection[str]
     ) -> None:
         cure = suggest(name.text, known, f"declare it in the block of `{owner.name}`")
+        if name.text in owner.predicates:
+            cure = f"it is declared there as something else; `on` needs a {kind}"
         self._add("P211", f'`{owner.name}` has no {kind} "{name.text}"', name.span, cure)
 
     def _add(self, code: str, message: str, span: Span, cure: Help) -> None:

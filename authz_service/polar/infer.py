@@ -7,12 +7,13 @@ of these says anything about an argument, neither does the predicate. This is th
 constraints, so the order of rules does not matter.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from authz_service.facts.value import INTEGER, STRING
 from authz_service.polar.declarations import ACTOR, Declarations, TypeDeclaration
 from authz_service.polar.diagnostic import Diagnostic
+from authz_service.polar.fixpoint import Growing, Intersection, spread
 from authz_service.polar.goals import (
     CURRENT_TIME,
     Atom,
@@ -28,10 +29,12 @@ from authz_service.polar.goals import (
     atoms,
     types_of,
 )
-from authz_service.polar.resolve import ResolvedRule, users_of
+from authz_service.polar.matching import bits
+from authz_service.polar.resolve import ResolvedRule
 
 _Known = dict[Variable, frozenset[str]]
-_LeafTypes = Callable[[Goal], _Known]
+_Position = tuple[str, int, int]
+_LeafTypes = Callable[[Goal], Iterable[tuple[Variable, Growing]]]
 
 _NO_TYPES: frozenset[str] = frozenset()
 _INTEGERS = frozenset({INTEGER})
@@ -68,13 +71,15 @@ class _Inference:
 
     def __init__(self, rules: Sequence[ResolvedRule], declarations: Declarations) -> None:
         self._rules = rules
-        self._positions: dict[tuple[str, int, int], frozenset[str]] = {}
-        self._telling: set[tuple[str, int, int]] = set()
+        self._bits = _Bits()
+        self._positions: dict[_Position, Growing] = {}
+        self._telling: set[_Position] = set()
         self._counts = [_occurrences(rule.head) + _occurrences(rule.body) for rule in rules]
         self.types: list[_Known] = []
         self.annotated: list[set[Variable]] = []
         for rule, counts in zip(rules, self._counts, strict=True):
-            annotated = _restrictions(rule.body, counts, _plain_types)
+            found = _restrictions(rule.body, counts, self._plain_sets)
+            annotated = {v: self._bits.types(known.members) for v, known in found.items()}
             if CURRENT_TIME in rule.places:
                 annotated[CURRENT_TIME] = _INTEGERS
             self.annotated.append(set(annotated))
@@ -107,51 +112,87 @@ class _Inference:
         heads = {rule.key for rule in self._rules}
         self._telling = {key for key in self._positions if key[:2] not in heads}
         self._telling |= {(*key, position) for key in heads for position in range(key[1])}
-        users = users_of(self._rules)
-        waiting = deque(range(len(self._rules)))
-        is_waiting = [True] * len(self._rules)
-        while waiting:
-            index = waiting.popleft()
-            is_waiting[index] = False
-            if self._settle(index):
-                for user in users.get(self._rules[index].key, ()):
-                    if not is_waiting[user]:
-                        is_waiting[user] = True
-                        waiting.append(user)
+        found = [self._sets_of(index) for index in range(len(self._rules))]
+        for index, sets in enumerate(found):
+            self._produce(index, sets)
+        spread(self._positions.values())
+        for types, sets in zip(self.types, found, strict=True):
+            types |= {variable: self._bits.types(known.members) for variable, known in sets.items()}
 
-    def _settle(self, index: int) -> bool:
-        """Find the types of rule `index` by what is known; say if its head tells more than before."""
-        rule, annotated = self._rules[index], self.annotated[index]
+    def _sets_of(self, index: int) -> Mapping[Variable, Growing]:
+        """Return the types of the variables of rule `index` that are not annotated, as they will grow."""
+        annotated = self.annotated[index]
+
         # `x = y` tells nothing here: two variables that take their types from each other would both
         # be too narrow.
-        found = _restrictions(rule.body, self._counts[index], self._leaf_types)
-        self.types[index] |= {v: types for v, types in found.items() if v not in annotated}
-        head = [types_of(arg, self.types[index]) for arg in rule.head.args]
-        return self._widen(rule.head.predicate, head)
+        def leaf_types(goal: Goal) -> Iterable[tuple[Variable, Growing]]:
+            told = self._told(goal) if isinstance(goal, Atom) else self._plain_sets(goal)
+            return [(variable, types) for variable, types in told if variable not in annotated]
 
-    def _widen(self, predicate: str, args: Sequence[frozenset[str]]) -> bool:
-        changed = False
-        for position, types in enumerate(args):
-            key = (predicate, len(args), position)
-            known = self._positions.get(key, _NO_TYPES)
-            if types is not known and not types <= known:
-                self._positions[key] = known | types
-                changed = True
-        return changed
+        if len(annotated) == len(self.types[index]):
+            return {}
+        return _restrictions(self._rules[index].body, self._counts[index], leaf_types)
 
-    def _leaf_types(self, goal: Goal) -> _Known:
-        if not isinstance(goal, Atom):
-            return _plain_types(goal)
-        known: _Known = {}
-        for position, arg in enumerate(goal.args):
-            if isinstance(arg, Variable):
-                key = goal.predicate, len(goal.args), position
-                if key in self._telling:
-                    _narrow(known, arg, self._positions.get(key, _NO_TYPES))
-        return known
+    def _told(self, atom: Atom) -> Iterator[tuple[Variable, Growing]]:
+        for number, arg in enumerate(atom.args):
+            position = atom.predicate, len(atom.args), number
+            if isinstance(arg, Variable) and position in self._telling:
+                yield arg, self._at(position)
+
+    def _plain_sets(self, goal: Goal) -> Iterator[tuple[Variable, Growing]]:
+        for variable, types in _plain_types(goal).items():
+            known = Growing()
+            known.members = self._bits.of(types)
+            yield variable, known
+
+    def _produce(self, index: int, sets: Mapping[Variable, Growing]) -> None:
+        """Let the head of rule `index` tell the types of its variables, now and as they grow."""
+        head = self._rules[index].head
+        self._widen(head.predicate, [types_of(arg, self.types[index]) for arg in head.args])
+        for number, arg in enumerate(head.args):
+            if isinstance(arg, Variable) and arg in sets:
+                position = self._at((head.predicate, len(head.args), number))
+                position.take(sets[arg].members)
+                sets[arg].join(position)
+
+    def _widen(self, predicate: str, args: Sequence[frozenset[str]]) -> None:
+        for number, types in enumerate(args):
+            if types:
+                self._at((predicate, len(args), number)).take(self._bits.of(types))
+
+    def _at(self, position: _Position) -> Growing:
+        return self._positions.setdefault(position, Growing())
 
 
-def _restrictions(goal: Goal, counts: Mapping[Variable, int], leaf_types: _LeafTypes) -> _Known:
+class _Bits:
+    """Sets of types as the bits of integers, and back."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
+        self._of: dict[frozenset[str], int] = {}
+        self._types: dict[int, frozenset[str]] = {}
+
+    def of(self, types: frozenset[str]) -> int:
+        if types not in self._of:
+            self._of[types] = sum(1 << self._number(name) for name in types)
+        return self._of[types]
+
+    def types(self, members: int) -> frozenset[str]:
+        if members not in self._types:
+            self._types[members] = frozenset(self._names[number] for number in bits(members))
+        return self._types[members]
+
+    def _number(self, name: str) -> int:
+        if name not in self._numbers:
+            self._numbers[name] = len(self._names)
+            self._names.append(name)
+        return self._numbers[name]
+
+
+def _restrictions(
+    goal: Goal, counts: Mapping[Variable, int], leaf_types: _LeafTypes
+) -> dict[Variable, Growing]:
     """Return the types that `goal` leaves for the variables that it says something about.
 
     A negation says something only about variables that occur nowhere but inside of it. `counts` says
@@ -159,11 +200,9 @@ def _restrictions(goal: Goal, counts: Mapping[Variable, int], leaf_types: _LeafT
     """
     match goal:
         case Conjunction(goals):
-            known: _Known = {}
-            for inner in goals:
-                for variable, types in _restrictions(inner, counts, leaf_types).items():
-                    _narrow(known, variable, types)
-            return known
+            return _met(
+                said for inner in goals for said in _restrictions(inner, counts, leaf_types).items()
+            )
         case Disjunction(goals):
             return _restrictions_of_alternatives(goals, counts, leaf_types)
         case Negation(inner):
@@ -171,12 +210,12 @@ def _restrictions(goal: Goal, counts: Mapping[Variable, int], leaf_types: _LeafT
             known = _restrictions(inner, counts, leaf_types)
             return {v: types for v, types in known.items() if inside[v] == counts[v]}
         case _:
-            return leaf_types(goal)
+            return _met(leaf_types(goal))
 
 
 def _restrictions_of_alternatives(
     goals: Sequence[Goal], counts: Mapping[Variable, int], leaf_types: _LeafTypes
-) -> _Known:
+) -> dict[Variable, Growing]:
     """A variable can have the types that any branch allows, if each branch says something about it.
 
     Where it occurs in no other place of the rule, branches without it have nothing to say.
@@ -188,21 +227,28 @@ def _restrictions_of_alternatives(
         occurrences = _occurrences(inner)
         inside.update(occurrences)
         mentions.update(occurrences.keys())
-    said: dict[Variable, list[frozenset[str]]] = {}
-    for branch in branches:
-        for variable, types in branch.items():
-            said.setdefault(variable, []).append(types)
+    said = _grouped(said for branch in branches for said in branch.items())
     return {
-        variable: _NO_TYPES.union(*types)
+        variable: types[0] if len(types) == 1 else Growing(types)
         for variable, types in said.items()
         if len(types)
         == (mentions[variable] if inside[variable] == counts[variable] else len(goals))
     }
 
 
-def _narrow(known: _Known, variable: Variable, types: frozenset[str]) -> None:
-    before = known.get(variable)
-    known[variable] = types if before is None or before is types else before & types
+def _met(said: Iterable[tuple[Variable, Growing]]) -> dict[Variable, Growing]:
+    """Return the types of each variable that meet all that is said about it."""
+    return {
+        variable: types[0] if len(types) == 1 else Intersection(types)
+        for variable, types in _grouped(said).items()
+    }
+
+
+def _grouped(said: Iterable[tuple[Variable, Growing]]) -> dict[Variable, list[Growing]]:
+    grouped: dict[Variable, list[Growing]] = {}
+    for variable, types in said:
+        grouped.setdefault(variable, []).append(types)
+    return grouped
 
 
 def _plain_types(goal: Goal) -> _Known:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from authz_service.facts.value import INTEGER_MAX, INTEGER_MIN, id_problem
+from authz_service.facts.value import INTEGER_MAX, INTEGER_MIN, MAX_NAME_BYTES, id_problem
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.source import PolicySource, Span
 
@@ -83,7 +83,7 @@ def _token(group: str, text: str, span: Span, findings: list[Diagnostic]) -> Tok
         case "space":
             return None
         case "name":
-            return Token(Kind.NAME, text, span)
+            return Token(Kind.NAME, _checked_name(text, span, findings), span)
         case "number":
             return Token(Kind.INTEGER, _checked_integer(text, span, findings), span)
         case "string":
@@ -97,6 +97,14 @@ def _token(group: str, text: str, span: Span, findings: list[Diagnostic]) -> Tok
             return Token(Kind.STRING, text[1:], span)
         case _:
             return Token(Kind.SYMBOL, text, span)
+
+
+def _checked_name(text: str, span: Span, findings: list[Diagnostic]) -> str:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_NAME_BYTES:
+        message = f"this name has {size} bytes of UTF-8"
+        findings.append(Diagnostic("P007", message, span, f"at most {MAX_NAME_BYTES} are allowed"))
+    return text
 
 
 def _checked_integer(text: str, span: Span, findings: list[Diagnostic]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from authz_service.polar.condition_parser import (
+    parse_bare_type_name,
     parse_condition,
     parse_only_literal,
     parse_short_name,
@@ -114,6 +115,8 @@ def _parse_block(tokens: Tokens, findings: list[Diagnostic]) -> Block:
             shorthands.append(_parse_shorthand(tokens))
 
     shown = name.text if keyword.text == GLOBAL else f"{keyword.text} {name.text}"
+    if not tokens.at("{") and not tokens.at_kind(Kind.NAME):
+        raise tokens.unexpected(f"`{{` after `{shown}`", "names are letters, digits and `_`")
     _parse_braced(tokens, findings, shown, parse_one)
     span = keyword.span.to(tokens.last())
     tokens.accept(";")
@@ -186,6 +189,10 @@ def _parse_shorthand(tokens: Tokens) -> Shorthand:
     head = parse_short_name(tokens, 'a declaration, or a rule such as `"view" if "owner";`')
     tokens.expect("if", '`if`, as in `"view" if "owner";`')
     body = parse_shorthand_condition(tokens)
+    if tokens.at_kind(Kind.NAME) and tokens.at_kind(Kind.STRING, ahead=1):
+        raise tokens.unexpected(
+            "`and`, `or` or `;`", 'a relation follows `on`: `"owner" on "parent"`'
+        )
     end = tokens.expect(";", "`and`, `or` or `;` after the condition")
     return Shorthand(head, body, start.to(end.span))
 
@@ -203,6 +210,9 @@ def _parse_declare(tokens: Tokens) -> Declare:
 def _parse_rule(tokens: Tokens) -> Rule:
     """Rule = NAME "(" [ param { "," param } ] ")" [ "if" condition ] ";" ;"""
     name = tokens.expect_kind(Kind.NAME, "a rule, a block or a test")
+    if tokens.at("{") or (tokens.at_kind(Kind.NAME) and tokens.at("{", ahead=1)):
+        cure = "a type is declared as `actor User {}` or `resource Document {}`"
+        raise tokens.unexpected("`(` after the rule's name", cure)
     tokens.expect("(", "`(` after the rule's name")
     params = _parse_args(tokens, lambda: _parse_param(tokens))
     if tokens.accept("if"):
@@ -218,12 +228,7 @@ def _parse_param(tokens: Tokens) -> Param:
     """Param = NAME [ ":" NAME ] | literal | "@current_unix_time" ;"""
     term = parse_term(tokens)
     if isinstance(term, Variable) and tokens.accept(":"):
-        type_name = parse_type_name(tokens)
-        if tokens.at("{"):
-            message = "a parameter is limited by its type only"
-            cure = "attributes are facts: ask for them behind `if`"
-            raise SyntaxProblem(Diagnostic("P014", message, tokens.peek().span, cure))
-        return Param(term, type_name)
+        return Param(term, parse_bare_type_name(tokens))
     return Param(term, None)
 
 

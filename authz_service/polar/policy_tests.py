@@ -14,7 +14,6 @@ from authz_service.polar import syntax
 from authz_service.polar.declarations import Declarations
 from authz_service.polar.diagnostic import Diagnostic, Help, suggest
 from authz_service.polar.goals import CURRENT_TIME, Atom, Rule, Types, Variable, types_of
-from authz_service.polar.matching import MatchIndex, args_of
 from authz_service.polar.policy import CheckedAssertion, CheckedTest, Policy
 from authz_service.polar.resolve import ResolvedRule, resolve
 from authz_service.polar.shapes import DERIVED
@@ -99,7 +98,7 @@ def check_tests(
     Facts that no rule can use, and assertions that could never hold, go to `findings`.
     """
     fixtures = _fixtures(items, policy, findings)
-    possible = _Possible(policy)
+    vocabulary = _Vocabulary(policy)
     remaining = iter(assertions)
     tests: dict[str, CheckedTest] = {}
     for test in (item for item in items if isinstance(item, syntax.Test)):
@@ -110,7 +109,7 @@ def check_tests(
         checked: list[CheckedAssertion] = []
         for _ in test.assertions:
             assertion, condition = next(remaining)
-            possible.check(assertion, findings)
+            vocabulary.check(assertion, findings)
             checked.append(_checked(assertion, condition))
         facts = _setup(test, fixtures, policy, findings)
         tests[name.text] = CheckedTest(name.text, facts, tuple(checked), name.span)
@@ -181,35 +180,31 @@ def _why_unusable(policy: Policy, fact: Fact) -> Help:
     return why
 
 
-class _Possible:
-    """What could hold at all: by a rule, or because such a fact may be stored."""
+class _Vocabulary:
+    """The predicates that rules derive or facts can have, and the actors and actions of questions."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._heads: dict[tuple[str, int], MatchIndex] = {}
-        self._predicates = set(policy.shapes.by_predicate)
-        for number, rule in enumerate(policy.rules):
-            index = self._heads.setdefault(rule.head.key, MatchIndex(len(rule.head.args)))
-            index.add(number, args_of(rule.head, rule.types))
-            self._predicates.add(rule.head.predicate)
+        shapes = [shape for group in policy.shapes.by_predicate.values() for shape in group]
+        self._keys = {(shape.predicate, len(shape.args)) for shape in shapes}
+        self._keys |= {rule.head.key for rule in policy.rules}
 
     def check(self, assertion: ResolvedAssertion, findings: list[Diagnostic]) -> None:
-        """Add an assertion to `findings` whose outcome no facts could change: it tests nothing."""
+        """Add an assertion to `findings` that asks for what the policy does not know: a slip, most likely.
+
+        What it knows and can never hold may be asserted not to.
+        """
         atom, types, span = assertion.atom, assertion.types, assertion.span
         try:
-            self._check_vocabulary(atom, types)
+            self._check_question(atom, types)
         except InvalidRequest as error:
             findings.append(Diagnostic("P505", error.message, span))
             return
-        args = list(args_of(atom, types))
-        index = self._heads.get(atom.key)
-        if index is not None and index.matching(args):
-            return
-        if not self._policy.shapes.may_hold(atom.predicate, args):
+        if atom.key not in self._keys:
             message = f"no rule and no fact can make {atom} hold"
             findings.append(Diagnostic("P505", message, span, self._help(atom.predicate)))
 
-    def _check_vocabulary(self, atom: Atom, types: Types) -> None:
+    def _check_question(self, atom: Atom, types: Types) -> None:
         """Ask of `allow` and permissions what the service asks of a question."""
         if atom.predicate not in DERIVED or len(atom.args) != 3:
             return
@@ -222,8 +217,8 @@ class _Possible:
             self._policy.check_action(action.id, kinds[0])
 
     def _help(self, predicate: str) -> Help:
-        if predicate not in self._predicates:
-            return suggest(predicate, self._predicates)
-        shapes = self._policy.shapes.by_predicate.get(predicate, ())
-        known = [str(shape) for shape in shapes[:3]]
-        return f"facts are {'; '.join(known)}" if known else "compare the rule's head"
+        arities = sorted(arity for known, arity in self._keys if known == predicate)
+        if arities:
+            plural = "" if arities == [1] else "s"
+            return f"`{predicate}` has {' or '.join(map(str, arities))} argument{plural}"
+        return suggest(predicate, {known for known, _ in self._keys})

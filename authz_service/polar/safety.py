@@ -160,12 +160,21 @@ class _Context:
         return self._ordered[0]
 
     def stuck(self) -> _Unsafe:
-        """Return the first of the goals that wait for a variable."""
-        index = min(self.left, key=lambda index: (_cost(self._goals[index]), index))
+        """Return the first goal that waits for a variable which no other waiting goal would bind."""
+        hoped = {v for index in self.left for v in self._would_bind(index)}
+        causes = [index for index in self.left if not self._needs[index] <= hoped]
+        index = min(causes or self.left, key=lambda index: (_cost(self._goals[index]), index))
         for branch in self._branches.get(index, ()):
             if branch.left:
                 return branch.stuck()
-        return _Unsafe(self._goals[index], frozenset(self._needs[index]))
+        needs = self._needs[index]
+        return _Unsafe(self._goals[index], frozenset(needs - hoped or needs))
+
+    def _would_bind(self, index: int) -> set[Variable]:
+        goal = self._goals[index]
+        if isinstance(goal, Atom | Disjunction) or _is_equation(goal):
+            return variables(goal) - self._needs[index]
+        return set()
 
     def _add(self, index: int) -> None:
         goal = self._goals[index]

@@ -11,10 +11,17 @@ from dataclasses import dataclass
 
 from authz_service.errors import InvalidRequest, UnknownType, UnusableFact
 from authz_service.facts.fact import Fact
-from authz_service.facts.value import PRIMITIVE_TYPES, STRING, Value, string
+from authz_service.facts.value import BOOLEAN, PRIMITIVE_TYPES, STRING, Value, string
 from authz_service.polar.declarations import ACTOR, Declarations
 from authz_service.polar.diagnostic import did_you_mean
-from authz_service.polar.goals import Rule, Variable, atoms
+from authz_service.polar.goals import (
+    Comparison,
+    Conjunction,
+    Membership,
+    Rule,
+    Variable,
+    atoms,
+)
 from authz_service.polar.matching import Arg, MatchIndex, args_of
 
 # Facts of these are no input, whatever conditions ask for them.
@@ -140,10 +147,11 @@ def _unusable(fact: Fact, shapes: list[Shape]) -> UnusableFact:
     if value.type == STRING:
         known = [v.id for shape in nearest for v in shape.args[position].values or ()]
         hint = f"; {did_you_mean(value.id, known)}" if known else ""
+    hint += " " if hint.endswith("?") else "; "
     telling = [s for s in nearest if not any(t.covers(s) for t in nearest if t is not s)]
     wanted = "; ".join(map(str, (telling or nearest)[:3]))
     return UnusableFact(
-        f"no rule of the policy can use {fact}{hint}; rules use {wanted}", field=f"args[{position}]"
+        f"no rule of the policy can use {fact}{hint}rules use {wanted}", field=f"args[{position}]"
     )
 
 
@@ -182,6 +190,9 @@ def _declared(declarations: Declarations) -> Iterator[Shape]:
 
 
 def _arg_shape(arg: Arg) -> ArgShape:
+    """A flag may be stored as false, too, though rules ask for true only."""
+    if isinstance(arg, Value) and arg.type == BOOLEAN:
+        return ArgShape(frozenset({BOOLEAN}))
     return (
         ArgShape(frozenset({arg.type}), frozenset({arg}))
         if isinstance(arg, Value)
@@ -236,7 +247,11 @@ def actions_of(
             for name in types & named.keys():
                 named[name].add(head.args[1].id)
         elif not _passes_on(rule, head.args[1]):
-            from_facts |= types
+            listed = _listed_actions(rule, head.args[1])
+            if listed is None:
+                from_facts |= types
+            for name in types & named.keys():
+                named[name] |= listed or set()
     for facts in declarations.facts:
         if facts.predicate in DERIVED and len(facts.types) == 3:
             from_facts |= facts.types[2]
@@ -246,6 +261,21 @@ def actions_of(
         else frozenset(actions)
         for name, actions in named.items()
     }
+
+
+def _listed_actions(rule: Rule, action: Variable) -> set[str] | None:
+    """Return the actions that a condition on all of the rule lists; None if there is no such condition."""
+    for goal in rule.body.goals if isinstance(rule.body, Conjunction) else ():
+        match goal:
+            case Membership(term, values) if term == action:
+                return {value.id for value in values if value.type == STRING}
+            case Comparison("=", left, right) if action in (left, right):
+                named = {term.id for term in (left, right) if isinstance(term, Value)}
+                if named:
+                    return named
+            case _:
+                continue
+    return None
 
 
 def _passes_on(rule: Rule, action: Variable) -> bool:

@@ -98,6 +98,8 @@ class Tokens:
         found = self.peek()
         if found.kind in (Kind.NAME, Kind.SYMBOL):
             cure = cure or _FOREIGN.get(found.text, "")
+        if found.kind is Kind.NAME and found.text in RESERVED and "name" in expected:
+            cure = f"`{found.text}` is a reserved word"
         message = f"expected {expected}, found {found}"
         return SyntaxProblem(Diagnostic("P010", message, found.span, cure))
 

@@ -51,7 +51,7 @@ ASSERTIONS = {
         'does not hold for a = "write"'
     ),
     'assert allow(User{"bob"}, a: String, Doc{"w"}) iff a = "delete"': (
-        'does not hold for a = "delete"; holds for a = "read", for a = "write"'
+        'does not hold for a = "delete"; holds for a = "read" and for a = "write"'
     ),
     'assert allow(u: User, "read", Doc{"d"}) iff u = User{"ann"}': "",
     'assert allow(u: User, "read", Doc{"p"}) iff u = User{"ann"}': "holds for u = any other User",
@@ -59,7 +59,7 @@ ASSERTIONS = {
     'Doc{"w"}]': "",
     'assert allow(User{"ann"}, "read", d: Memo) iff d = Memo{"m"}': "",
     'assert allow(User{"ann"}, "read", d: Doc) iff d matches Memo': (
-        "does not hold for d = any other Memo; holds for d = Doc:d, for d = Doc:p, for d = Doc:top "
+        "does not hold for d = any other Memo; holds for d = Doc:d and for d = Doc:p and for d = Doc:top "
         "and 1 more"
     ),
     'assert allow(User{"ann"}, a: String, d: Doc) iff has_permission(User{"ann"}, a, d)': "",
@@ -69,7 +69,7 @@ ASSERTIONS = {
     'assert limit(User{"ann"}, n: Integer) iff n in [1, 2]': "",
     'assert limit(User{"ann"}, n: Integer) iff n >= 1 and n < 3': "",
     'assert limit(User{"ann"}, n: Integer) iff n <= 3 and not n < 0': (
-        "does not hold for n = 0, for n = 3"
+        "does not hold for n = 0 and for n = 3"
     ),
     "assert big(n: Integer) iff n > 100": "",
     "assert big(n: Integer) iff n > 101": "holds for n = 101",

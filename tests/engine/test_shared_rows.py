@@ -102,8 +102,8 @@ FOUND = {
         'actor User {} f(u: User) if g(u); test "t" { assert h(User{"u"}); }',
         ["P505"],
     ),
-    "no_applicable_rules, in a test": (
-        'actor User {} f(User{"a"}); test "t" { assert f(User{"b"}); }',
+    "arities, in a test": (
+        'actor User {} f(User{"a"}); test "t" { assert f(User{"b"}, 1); }',
         ["P505"],
     ),
     # Comparisons and operators that are not shared.
