@@ -80,12 +80,11 @@ def _run(
     program: ReferenceProgram, test: CheckedTest, known: frozenset[Value], now: int, steps: int
 ) -> TestResult:
     budget = Budget(steps)
-    named = known.union(
-        *(fact.args for fact in test.facts), *(_values_of(a) for a in test.assertions)
-    )
+    facts = test.facts
+    named = known.union(*(fact.args for fact in facts), *(_values_of(a) for a in test.assertions))
     domain = _Domain(named, test.assertions)
     try:
-        model = program.model(test.facts, domain.values, now, budget)
+        model = program.model(facts, domain.values, now, budget)
     except EvaluationLimitReached as error:
         return TestResult(test, tuple(_unknown(a, error) for a in test.assertions))
     return TestResult(test, tuple(_judge(a, model, domain, budget) for a in test.assertions))

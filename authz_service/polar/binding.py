@@ -7,6 +7,7 @@ conditions in their bodies find open: a least fixpoint over all rules.
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 
 from authz_service.polar.goals import (
     CURRENT_TIME,
@@ -54,15 +55,18 @@ class Openness:
         return open_arguments
 
     def _run(self) -> None:
-        waiting = deque(range(len(self._rules)))
+        # Least work so far first: a long rule that others open one by one waits until they are done.
+        work = [0] * len(self._rules)
+        waiting = [(0, index) for index in range(len(self._rules))]
         is_waiting = [True] * len(self._rules)
         while waiting:
-            index = waiting.popleft()
+            _, index = heappop(waiting)
             is_waiting[index] = False
+            work[index] += len(self._rules[index].span)
             for user in self._settle(index):
                 if not is_waiting[user]:
                     is_waiting[user] = True
-                    waiting.append(user)
+                    heappush(waiting, (work[user], user))
 
     def _settle(self, index: int) -> set[int]:
         """Find the open variables of rule `index`; return the rules whose conditions that changes."""

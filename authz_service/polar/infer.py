@@ -200,9 +200,10 @@ def _restrictions(
     """
     match goal:
         case Conjunction(goals):
-            return _met(
-                said for inner in goals for said in _restrictions(inner, counts, leaf_types).items()
-            )
+            said: list[tuple[Variable, Growing]] = []
+            for inner in goals:
+                said.extend(_restrictions(inner, counts, leaf_types).items())
+            return _met(said)
         case Disjunction(goals):
             return _restrictions_of_alternatives(goals, counts, leaf_types)
         case Negation(inner):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from authz_service.errors import UnknownAction, UnknownType
 from authz_service.facts.fact import Fact
@@ -29,12 +30,18 @@ class CheckedAssertion:
 
 @dataclass(frozen=True, slots=True)
 class CheckedTest:
-    """A test with the facts of its setup, those of fixtures included. No other facts are stored in it."""
+    """A test with the facts of its setup. No other facts are stored while it runs."""
 
     name: str
-    facts: tuple[Fact, ...]
+    setup: tuple[tuple[Fact, ...], ...]
+    """The facts in groups: what a fixture holds is shared by all tests that use it."""
     assertions: tuple[CheckedAssertion, ...]
     span: Span
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """All facts of the setup, each once."""
+        return tuple(dict.fromkeys(chain.from_iterable(self.setup)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Test blocks to checked tests: their facts fit the policy, and their assertions could go either way.
+"""Test blocks to checked tests: the policy can use their facts, and knows what they assert.
 
 A test never changes what the policy means: conditions behind `iff` are typed and ordered like the bodies
 of rules, but the policy's rules do not see them.
@@ -95,7 +95,7 @@ def check_tests(
 ) -> tuple[CheckedTest, ...]:
     """Return the tests among `items`, whose assertions are given with their ordered conditions.
 
-    Facts that no rule can use, and assertions that could never hold, go to `findings`.
+    Facts that no rule can use, and assertions about what the policy does not know, go to `findings`.
     """
     fixtures = _fixtures(items, policy, findings)
     vocabulary = _Vocabulary(policy)
@@ -111,8 +111,8 @@ def check_tests(
             assertion, condition = next(remaining)
             vocabulary.check(assertion, findings)
             checked.append(_checked(assertion, condition))
-        facts = _setup(test, fixtures, policy, findings)
-        tests[name.text] = CheckedTest(name.text, facts, tuple(checked), name.span)
+        setup = tuple(_setup(test, fixtures, policy, findings))
+        tests[name.text] = CheckedTest(name.text, setup, tuple(checked), name.span)
     return tuple(tests.values())
 
 
@@ -140,17 +140,15 @@ def _setup(
     fixtures: Mapping[str, tuple[Fact, ...]],
     policy: Policy,
     findings: list[Diagnostic],
-) -> tuple[Fact, ...]:
-    facts: dict[Fact, None] = {}
+) -> Iterable[tuple[Fact, ...]]:
     for line in test.setup:
         if isinstance(line, syntax.Call):
-            facts |= dict.fromkeys(_usable([line], policy, findings))
+            yield tuple(_usable([line], policy, findings))
         elif line.text in fixtures:
-            facts |= dict.fromkeys(fixtures[line.text])
+            yield fixtures[line.text]
         else:
             message = f"there is no fixture `{line.text}`"
             findings.append(Diagnostic("P502", message, line.span, suggest(line.text, fixtures)))
-    return tuple(facts)
 
 
 def _usable(
@@ -190,9 +188,9 @@ class _Vocabulary:
         self._keys |= {rule.head.key for rule in policy.rules}
 
     def check(self, assertion: ResolvedAssertion, findings: list[Diagnostic]) -> None:
-        """Add an assertion to `findings` that asks for what the policy does not know: a slip, most likely.
+        """Add an assertion to `findings` that asks for what the policy does not know: most likely a slip.
 
-        What it knows and can never hold may be asserted not to.
+        That something known never holds is a good thing to assert.
         """
         atom, types, span = assertion.atom, assertion.types, assertion.span
         try:
