@@ -284,3 +284,61 @@ def test_the_client_reads_facts_as_the_service_writes_them(args):
                 assert value == integer(arg)
             case _:
                 assert value == string(arg)
+
+
+TESTED = """actor User {}
+resource Doc { roles = ["viewer"]; permissions = ["read"]; "read" if "viewer"; }
+test "viewers" {
+  setup { has_role(User{"ann"}, "viewer", Doc{"d"}); }
+  assert allow(User{"ann"}, "read", Doc{"d"});
+}
+"""
+
+
+def test_a_policy_is_published_only_if_its_tests_pass(service):
+    first = service.client.publish_policy({"policy.polar": TESTED})
+    assert (first.version, first.tests, first.warnings) == (1, 1, ())
+    broken = TESTED.replace("assert", "assert_not")
+    with pytest.raises(authz.PolicyRejected) as caught:
+        service.client.publish_policy({"policy.polar": broken})
+    assert caught.value.reason == "POLICY_TESTS_FAILED"
+    [finding] = caught.value.diagnostics
+    assert (finding.code, finding.line, finding.message) == (
+        "P510",
+        5,
+        'in test "viewers": holds',
+    )
+    assert service.client.get_policy().version == 1
+    assert service.client.publish_policy({"policy.polar": broken}, skip_tests=True).version == 2
+
+
+def test_warnings_come_with_the_version(service):
+    published = service.client.publish_policy({"policy.polar": TESTED + "f(u: User) if true;\n"})
+    [warning] = published.warnings
+    assert (warning.code, warning.line, warning.column) == ("P601", 7, 3)
+
+
+def test_facts_of_a_declared_permission_count_and_others_are_refused(service):
+    declared = TESTED + "declare has_permission(User, String, Doc);\n"
+    service.client.publish_policy({"policy.polar": declared})
+    service.client.write_facts(insert=['has_permission(User:bob, "read", Doc:x)'])
+    assert service.client.authorize("User:bob", "read", "Doc:x")
+    service.client.publish_policy({"policy.polar": TESTED})
+    assert not service.client.authorize("User:bob", "read", "Doc:x")
+    with pytest.raises(authz.InvalidRequest, match="or `declare has_permission"):
+        service.client.write_facts(insert=['has_permission(User:eve, "read", Doc:x)'])
+
+
+def test_the_current_time_is_the_time_of_the_answer(service):
+    policy = """actor User {}
+    resource Doc { permissions = ["read"]; }
+    has_permission(u: User, "read", d: Doc) if opens(u, d, t) and t <= @current_unix_time;"""
+    service.client.publish_policy({"policy.polar": policy})
+    soon = int(time.time()) + 2
+    service.client.write_facts(insert=[f"opens(User:ann, Doc:d, {soon})"])
+    answers = []
+    while not answers or not answers[-1]:
+        answers.append(service.client.authorize("User:ann", "read", "Doc:d"))
+    assert len(answers) > 1
+    assert all(answer.evaluated_at.timestamp() < soon for answer in answers[:-1])
+    assert answers[-1].evaluated_at.timestamp() >= soon

@@ -86,21 +86,23 @@ def test_details_are_read(route):
     assert caught.value.message == "type `Usr` is not declared"
 
 
+@pytest.mark.parametrize("reason", ["POLICY_INVALID", "POLICY_TESTS_FAILED"])
 @both_routes
-def test_a_rejected_policy_carries_its_diagnostics(route):
+def test_a_rejected_policy_carries_its_diagnostics(route, reason):
     finding = PolicyDiagnostic(
         code="P101", file="policy.polar", line=7, column=2, message="no such role", excerpt="^"
     )
     step = fail(
         grpc.StatusCode.INVALID_ARGUMENT,
         "the policy has 301 errors",
-        ErrorInfo(domain="authz", reason="POLICY_INVALID"),
+        ErrorInfo(domain="authz", reason=reason),
         PolicyDiagnostics(diagnostics=[finding] * 300, omitted=1),
     )
 
     with serving(step) as service, pytest.raises(PolicyRejected) as caught:
         route(service.target, lambda client: client.publish_policy({"policy.polar": "?"}))
 
+    assert caught.value.reason == reason
     assert len(caught.value.diagnostics) == 300
     assert caught.value.omitted == 1
     assert "policy.polar:7:2: P101 no such role" in str(caught.value)

@@ -2,6 +2,7 @@ import pytest
 from authz import (
     ANY,
     AnyOf,
+    Diagnostic,
     Entity,
     Fact,
     FactPattern,
@@ -18,7 +19,12 @@ from authz.v1.fact_pb2 import FactPattern as PatternMessage
 from authz.v1.fact_pb2 import Value as ValueMessage
 from authz.v1.fact_pb2 import ValuePattern
 from authz.v1.fact_service_pb2 import ReadFactsResponse, WriteFactsResponse
-from authz.v1.policy_service_pb2 import GetPolicyResponse, PublishPolicyResponse
+from authz.v1.policy_service_pb2 import (
+    GetPolicyResponse,
+    PolicyDiagnostic,
+    PolicyDiagnostics,
+    PublishPolicyResponse,
+)
 from routes import both_routes
 from scripted_service import NOON, answer, oblige, serving
 
@@ -95,6 +101,27 @@ def test_policies_are_published_and_read(route):
     assert policy == Policy({"policy.polar": "actor User {}"}, 4, NOON, "token-3")
     assert service.requests[0].files[0].name == "a.polar"
     assert service.requests[1].policy_version == 4
+
+
+@both_routes
+def test_what_is_said_about_a_published_policy(route):
+    finding = PolicyDiagnostic(
+        code="P601", file="a.polar", line=1, column=2, message="m", excerpt="^"
+    )
+    said = PublishPolicyResponse(
+        policy_version=4,
+        consistency_token="t",
+        tests=3,
+        warnings=PolicyDiagnostics(diagnostics=[finding], omitted=2),
+    )
+    with serving(answer(said)) as service:
+        published = route(
+            service.target, lambda client: client.publish_policy({"a.polar": "x"}, skip_tests=True)
+        )
+
+    assert service.requests[0].skip_tests
+    assert (published.tests, published.omitted) == (3, 2)
+    assert published.warnings == (Diagnostic("P601", "a.polar", 1, 2, "m", "^"),)
 
 
 @pytest.mark.parametrize(
