@@ -4,14 +4,16 @@ Each setting is read from the environment (`AUTHZ_` and its name), else from the
 working directory, else it has the default below.
 """
 
+import os
 import re
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -47,8 +49,8 @@ class Settings(BaseSettings):
     metrics_listen: str = Field(
         "127.0.0.1:9464", pattern=_ADDRESS, description="address and port of the Prometheus metrics"
     )
-    policy: tuple[Path, ...] = Field(
-        (), description="files or folders whose policy is published at the start"
+    policy: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="files or folders (: between) whose policy is published at the start"
     )
     watch: bool = Field(
         default=False, description="publish the policy again whenever its files change"
@@ -67,6 +69,11 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         10.0, ge=0, le=600, description="time for running requests to end after SIGTERM"
     )
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _paths(cls, value: object) -> object:
+        return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,7 @@ from authz_service.facts.value import STRING, Value, string
 from authz_service.polar import syntax
 from authz_service.polar.declarations import ACTOR, Declarations
 from authz_service.polar.diagnostic import Diagnostic
+from authz_service.polar.fixpoint import Growing, Intersection
 from authz_service.polar.goals import (
     Atom,
     Comparison,
@@ -164,7 +165,7 @@ class _Usage:
 def _idle_rules(rules: Sequence[Rule], own: int, policy: Policy) -> Iterator[Diagnostic]:
     productive = _Productive(rules, policy)
     for index, rule in enumerate(rules[:own]):
-        if not productive.rules[index]:
+        if not productive.can_apply(index):
             missing = productive.missing(index)
             cure = (
                 f"no rule and no fact can make {missing} hold"
@@ -198,61 +199,68 @@ def _idle_permissions(rules: Sequence[Rule]) -> Iterator[Diagnostic]:
 
 
 class _Productive:
-    """Which rules can apply for some facts: the least fixpoint over all rules."""
+    """Which rules can apply for some facts: the least fixpoint over all rules.
+
+    What can hold is a set with a member, what cannot is an empty one.
+    """
 
     def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
-        self.rules = [False] * len(rules)
-        self._bodies = [rule.body for rule in rules]
-        found = {
-            (index, atom): None for index, rule in enumerate(rules) for atom, _ in atoms(rule.body)
-        }
-        self._supported = {
-            (index, atom): policy.shapes.may_hold(
-                atom.predicate, list(args_of(atom, rules[index].types))
+        self._rules = rules
+        self._asked = {
+            (index, atom): _truth(
+                policy.shapes.may_hold(atom.predicate, list(args_of(atom, rule.types)))
             )
-            for index, atom in found
+            for index, rule in enumerate(rules)
+            for atom, _ in atoms(rule.body)
         }
-        numbered = list(found)
-        uses = _Atoms((atom, rules[index]) for index, atom in numbered)
-        unsupported = sum(
-            1 << number for number, key in enumerate(numbered) if not self._supported[key]
-        )
-        waiting = deque(range(len(rules)))
-        while waiting:
-            index = waiting.popleft()
-            if self.rules[index] or not self._can_hold(index, rules[index].body):
-                continue
-            self.rules[index] = True
-            head = rules[index].head
-            newly = unsupported & uses.matching(
-                head.predicate, list(args_of(head, rules[index].types))
-            )
-            unsupported &= ~newly
-            for number in bits(newly):
-                self._supported[numbered[number]] = True
-                waiting.append(numbered[number][0])
+        self._applies = [
+            Growing([self._can_hold(index, rule.body)]) for index, rule in enumerate(rules)
+        ]
+        self._run()
+
+    def can_apply(self, index: int) -> bool:
+        return self._applies[index].members != 0
 
     def missing(self, index: int) -> Atom | None:
         """Return a condition of the rule that nothing can make true."""
-        found = (atom for atom, negated in atoms(self._bodies[index]) if not negated)
-        return next((atom for atom in found if not self._supported[index, atom]), None)
+        found = (atom for atom, negated in atoms(self._rules[index].body) if not negated)
+        return next((atom for atom in found if not self._asked[index, atom].members), None)
 
-    def _can_hold(self, index: int, goal: Goal) -> bool:
+    def _run(self) -> None:
+        asked = list(self._asked.values())
+        uses = _Atoms((atom, self._rules[index]) for index, atom in self._asked)
+        unsupported = sum(1 << number for number, known in enumerate(asked) if not known.members)
+        rule_of = dict(zip(self._applies, self._rules, strict=True))
+        waiting = deque(applies for applies in self._applies if applies.members)
+        while waiting:
+            known = waiting.popleft()
+            waiting.extend(known.give())
+            if known in rule_of:
+                head, types = rule_of[known].head, rule_of[known].types
+                newly = unsupported & uses.matching(head.predicate, list(args_of(head, types)))
+                unsupported &= ~newly
+                waiting.extend(asked[number] for number in bits(newly) if asked[number].take(1))
+
+    def _can_hold(self, index: int, goal: Goal) -> Growing:
         match goal:
             case Atom():
-                return self._supported[index, goal]
+                return self._asked[index, goal]
+            case Conjunction(goals) if goals and _is_consistent(goals):
+                return Intersection([self._can_hold(index, inner) for inner in goals])
             case Conjunction(goals):
-                return all(self._can_hold(index, inner) for inner in goals) and _is_consistent(
-                    goals
-                )
+                return _truth(not goals)
             case Disjunction(goals):
-                return any(self._can_hold(index, inner) for inner in goals)
+                return Growing([self._can_hold(index, inner) for inner in goals])
             case Comparison("=", Value() as left, Value() as right):
-                return left == right
+                return _truth(left == right)
             case Membership(Value() as term, values):
-                return term in values
+                return _truth(term in values)
             case _:
-                return True
+                return _truth(True)
+
+
+def _truth(holds: bool) -> Growing:  # noqa: FBT001 - the value itself, not a flag
+    return Growing(members=int(holds))
 
 
 def _is_consistent(goals: Sequence[Goal]) -> bool:

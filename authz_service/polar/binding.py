@@ -62,7 +62,8 @@ class Openness:
         while waiting:
             _, index = heappop(waiting)
             is_waiting[index] = False
-            work[index] += len(self._rules[index].span)
+            span = self._rules[index].span
+            work[index] += span.end - span.start
             for user in self._settle(index):
                 if not is_waiting[user]:
                     is_waiting[user] = True

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 class Growing:
     """A set of what it was given and of what any of its parts has."""
 
-    def __init__(self, parts: Iterable["Growing"] = ()) -> None:
-        self.members = 0
+    def __init__(self, parts: Iterable["Growing"] = (), members: int = 0) -> None:
+        self.members = members
         self.new = 0
         self._users: list[tuple[Growing, int]] = []
         for part in parts:

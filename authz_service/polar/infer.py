@@ -141,9 +141,7 @@ class _Inference:
 
     def _plain_sets(self, goal: Goal) -> Iterator[tuple[Variable, Growing]]:
         for variable, types in _plain_types(goal).items():
-            known = Growing()
-            known.members = self._bits.of(types)
-            yield variable, known
+            yield variable, Growing(members=self._bits.of(types))
 
     def _produce(self, index: int, sets: Mapping[Variable, Growing]) -> None:
         """Let the head of rule `index` tell the types of its variables, now and as they grow."""

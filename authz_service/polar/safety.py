@@ -7,7 +7,7 @@ else. With these rules, evaluating over the values that occur in facts, policy a
 same decisions as evaluating over all values there could be.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -113,7 +113,9 @@ class _Context:
         self._waiting: dict[Variable, list[int]] = {}
         self._branches: dict[int, list[_Context]] = {}
         self._mentions: dict[Variable, list[tuple[int, _Context]]] = {}
-        self._changed: dict[int, None] = {}
+        self._stuck_branches: dict[int, set[_Context]] = {}
+        self._changed: deque[tuple[int, _Context]] = deque()
+        self.is_waiting = False
         self.left = set(range(len(self._goals)))
         self._needs: list[set[Variable]] = []
         uses = Counter(variable for inner in self._goals for variable in variables(inner))
@@ -135,7 +137,7 @@ class _Context:
             self._release(index)
         for index, branch in self._mentions.get(variable, ()):
             branch.bind(variable)
-            self._changed[index] = None
+            self._changes(index, branch)
 
     def advance(self) -> bool:
         """Put into order what can be; say if that is everything."""
@@ -143,12 +145,11 @@ class _Context:
             while self._ready and self._ready[0][0] < _COST_OF_CHOICE:
                 self._take()
             while self._changed:
-                index = next(iter(self._changed))
-                del self._changed[index]
-                # Every branch goes on, also behind one that cannot.
-                left = [branch for branch in self._branches[index] if not branch.advance()]
-                if not left:
-                    self._ready_once(index)
+                index, branch = self._changed.popleft()
+                branch.is_waiting = False
+                if branch.advance():
+                    self._stuck_branches[index].discard(branch)
+                    self._release_choice(index)
             if self._ready:
                 self._take()
         return not self.left
@@ -184,8 +185,10 @@ class _Context:
                 _Context(branch, self._shared[index], self._open_arguments) for branch in goal.goals
             ]
             self._branches[index] = contexts
-            self._changed[index] = None
+            self._stuck_branches[index] = set(contexts)
+            self._release_choice(index)
             for context in contexts:
+                self._changes(index, context)
                 for variable in variables(context.goal):
                     self._mentions.setdefault(variable, []).append((index, context))
             return
@@ -208,6 +211,16 @@ class _Context:
                 return variables(inner) & self._shared[index]
             case _:
                 return variables(goal)
+
+    def _changes(self, index: int, branch: "_Context") -> None:
+        """Let `branch` of the alternatives `index` go on when its turn comes."""
+        if not branch.is_waiting:
+            branch.is_waiting = True
+            self._changed.append((index, branch))
+
+    def _release_choice(self, index: int) -> None:
+        if not self._stuck_branches[index]:
+            self._ready_once(index)
 
     def _release(self, index: int) -> None:
         if not self._needs[index]:

@@ -34,9 +34,6 @@ class Span:
     start: int
     end: int
 
-    def __len__(self) -> int:
-        return self.end - self.start
-
     @property
     def line(self) -> int:
         return bisect_right(self.source.line_starts, self.start)

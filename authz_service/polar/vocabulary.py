@@ -4,11 +4,11 @@ Shorthand cannot name what is not declared; longhand can, because such facts may
 relation written the wrong way round is an error, another undeclared name a warning.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from authz_service.facts.value import STRING, Value
 from authz_service.polar.declarations import Declarations, TypeDeclaration
-from authz_service.polar.diagnostic import Diagnostic, suggest
+from authz_service.polar.diagnostic import Diagnostic, Help, did_you_mean
 from authz_service.polar.goals import Atom, Types, types_of
 
 _KINDS = {"has_role": "role", "has_permission": "permission", "has_relation": "relation"}
@@ -42,15 +42,18 @@ def undeclared_names(
         if kind is None or name is None:
             continue
         owners = _owners(atom, types, declarations)
-        known = [_names(owner, kind) for owner in owners]
-        if not known or not all(known):
+        if not owners or not all(_names(owner, kind) for owner in owners):
             continue
-        if not any(name in names for names in known):
-            shown = " | ".join(f"`{owner.name}`" for owner in owners)
-            cure = suggest(name, {text for names in known for text in names})
+        if not any(owner.predicates.get(name) == atom.predicate for owner in owners):
+            shown = _shown(owner.name for owner in owners)
+            cure = _suggested(name, owners, kind)
             yield Diagnostic("P604", f'{shown} declares no {kind} "{name}"', atom.span, cure)
         elif kind == "relation":
             yield from _wrong_related(atom, types, name, declarations)
+
+
+def _suggested(name: str, owners: Sequence[TypeDeclaration], kind: str) -> Help:
+    return lambda: did_you_mean(name, {text for owner in owners for text in _names(owner, kind)})
 
 
 def _wrong_related(

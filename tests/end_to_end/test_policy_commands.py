@@ -238,6 +238,11 @@ def test_without_watching_a_broken_policy_ends_the_server(tmp_path, folder, text
     assert run("serve", "--watch", "--database-url", database).returncode == 2
 
 
+def test_the_policy_to_follow_can_stand_in_the_environment():
+    shown = json.loads(run("config", "--json", AUTHZ_POLICY="a/b:c", AUTHZ_WATCH="true").stdout)
+    assert (shown["policy"], shown["watch"]) == (["a/b", "c"], True)
+
+
 def test_a_stored_policy_that_does_not_compile_ends_the_server(tmp_path):
     """It may have compiled for an older version; deciding by half of it is no choice."""
     database = f"sqlite:///{tmp_path / 'authz.db'}"
