@@ -25,7 +25,7 @@ from authz_service.polar.goals import (
     Variable,
     atoms,
 )
-from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
+from authz_service.polar.matching import Arg, MatchIndex, args_of, bits, mask_of
 from authz_service.polar.policy import Policy
 from authz_service.polar.vocabulary import undeclared_names
 
@@ -229,7 +229,7 @@ class _Productive:
     def _run(self) -> None:
         asked = list(self._asked.values())
         uses = _Atoms((atom, self._rules[index]) for index, atom in self._asked)
-        unsupported = sum(1 << number for number, known in enumerate(asked) if not known.members)
+        supported = mask_of([number for number, known in enumerate(asked) if known.members])
         rule_of = dict(zip(self._applies, self._rules, strict=True))
         waiting = deque(applies for applies in self._applies if applies.members)
         while waiting:
@@ -237,8 +237,8 @@ class _Productive:
             waiting.extend(known.give())
             if known in rule_of:
                 head, types = rule_of[known].head, rule_of[known].types
-                newly = unsupported & uses.matching(head.predicate, list(args_of(head, types)))
-                unsupported &= ~newly
+                newly = uses.matching(head.predicate, list(args_of(head, types))) & ~supported
+                supported |= newly
                 waiting.extend(asked[number] for number in bits(newly) if asked[number].take(1))
 
     def _can_hold(self, index: int, goal: Goal) -> Growing:

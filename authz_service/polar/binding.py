@@ -93,7 +93,7 @@ class _Uses:
     def __init__(self, arity: int) -> None:
         self._index = MatchIndex(arity)
         self._rules: list[int] = []
-        self._closed = [0] * arity
+        self._opened = [0] * arity
         self._numbers: dict[tuple[int, Atom], int] = {}
         self._open: list[set[int]] = []
 
@@ -103,7 +103,6 @@ class _Uses:
         self._rules.append(rule)
         self._open.append(set())
         self._numbers[rule, atom] = number
-        self._closed = [mask | 1 << number for mask in self._closed]
 
     def open_positions(self, rule: int, atom: Atom) -> set[int]:
         return self._open[self._numbers[rule, atom]]
@@ -113,8 +112,8 @@ class _Uses:
         matching = self._index.matching(args_of(head, types))
         changed: set[int] = set()
         for position in positions:
-            newly = matching & self._closed[position]
-            self._closed[position] &= ~newly
+            newly = matching & ~self._opened[position]
+            self._opened[position] |= newly
             for number in bits(newly):
                 self._open[number].add(position)
                 changed.add(self._rules[number])

@@ -23,6 +23,10 @@ _ALIASES = {"int": "Integer", "str": "String", "bool": "Boolean", "Float": "Inte
 
 # Far more than any policy needs. The cost of checking types grows with their number for every rule.
 MAX_TYPES = 500
+# Of all types together, counted in each type that has inherited them.
+MAX_INHERITED = 20_000
+
+_SHOWN_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class TypeDeclaration:
     roles: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     relations: Mapping[str, str] = field(default_factory=dict)
-    parents: tuple[str, ...] = ()
+    ancestors: frozenset[str] = frozenset()
 
     @cached_property
     def predicates(self) -> Mapping[str, str]:
@@ -70,9 +74,9 @@ class Declarations:
         self.facts: tuple[DeclaredFacts, ...] = ()
         self.type_names = BUILT_IN_TYPES.union(self.types)
         accepted: dict[str, set[str]] = {name: {name} for name in self.types}
-        for name in self.types:
-            for ancestor in self._ancestors(name):
-                accepted[ancestor].add(name)
+        for declaration in self.types.values():
+            for ancestor in declaration.ancestors:
+                accepted[ancestor].add(declaration.name)
         self._concrete = {name: frozenset(types) for name, types in accepted.items()}
         self._concrete |= {name: frozenset({name}) for name in PRIMITIVE_TYPES}
         self._concrete[ACTOR] = frozenset(t.name for t in self.types.values() if t.is_actor)
@@ -87,16 +91,6 @@ class Declarations:
         if name.text in _ALIASES:
             cure = f"write `{_ALIASES[name.text]}`"
         return Diagnostic("P201", f"there is no type `{name.text}`", name.span, cure)
-
-    def _ancestors(self, name: str) -> set[str]:
-        found: set[str] = set()
-        waiting = list(self.types[name].parents)
-        while waiting:
-            parent = waiting.pop()
-            if parent not in found:
-                found.add(parent)
-                waiting += self.types[parent].parents
-        return found
 
 
 def collect(
@@ -164,9 +158,21 @@ class _Inheritance:
         self._blocks = blocks
         self._findings = findings
         self._parents = {name: self._checked_parents(block) for name, block in blocks.items()}
+        self._ancestors: dict[str, dict[str, None]] = {name: {} for name in blocks}
+        self._own: dict[str, dict[str, _Meaning]] = {}
         self._names: dict[str, dict[str, _Meaning]] = {}
+        left = MAX_INHERITED
         for name in self._parents_first():
-            self._names[name] = self._names_of(blocks[name])
+            for parent in self._parents[name]:
+                self._ancestors[name] |= self._ancestors[parent] | {parent: None}
+            left -= sum(len(self._own[ancestor]) for ancestor in self._ancestors[name])
+            names = self._inherited(name) if left >= 0 else {}
+            self._own[name] = self._own_names(blocks[name], names)
+            self._names[name] = names | self._own[name]
+        if left < 0:
+            message = f"the types inherit more than {MAX_INHERITED} names in all"
+            span = next(iter(blocks.values())).name.span
+            self._add("P206", message, span, "declare a name only in types that need it")
 
     def declaration(self, name: str) -> TypeDeclaration:
         by_kind: dict[str, list[str]] = {"roles": [], "permissions": [], "relations": []}
@@ -178,11 +184,11 @@ class _Inheritance:
             roles=tuple(by_kind["roles"]),
             permissions=tuple(by_kind["permissions"]),
             relations={text: self._names[name][text].related for text in by_kind["relations"]},
-            parents=self._parents[name],
+            ancestors=frozenset(self._ancestors[name]),
         )
 
-    def _checked_parents(self, block: Block) -> tuple[str, ...]:
-        parents = []
+    def _checked_parents(self, block: Block) -> dict[str, Span]:
+        parents: dict[str, Span] = {}
         for parent in block.parents:
             found = self._blocks.get(parent.text)
             if parent.text in BUILT_IN_TYPES:
@@ -198,47 +204,51 @@ class _Inheritance:
                 cure = f"declare both as `{block.keyword}`"
                 self._add("P207", f"{message} `{parent.text}`", parent.span, cure)
             else:
-                parents.append(parent.text)
-        return tuple(parents)
+                parents.setdefault(parent.text, parent.span)
+        return parents
 
     def _parents_first(self) -> Iterable[str]:
         """Yield every type behind those that it extends; a circle is broken and reported."""
         done: dict[str, None] = {}
         for root in self._blocks:
-            stack = [(root, iter(self._parents[root]))]
-            path = [root]
-            while stack:
-                name, parents = stack[-1]
+            path = {root: iter(tuple(self._parents[root]))}
+            while path:
+                name, parents = next(reversed(path.items()))
                 parent = next((p for p in parents if p not in done), None)
                 if parent is None:
                     done.setdefault(name)
-                    stack.pop()
-                    path.pop()
+                    del path[name]
                 elif parent in path:
-                    self._break_circle(name, parent, path[path.index(parent) :])
+                    self._break_circle(parent, list(path))
                 else:
-                    stack.append((parent, iter(self._parents[parent])))
-                    path.append(parent)
+                    path[parent] = iter(tuple(self._parents[parent]))
         return done
 
-    def _break_circle(self, name: str, parent: str, circle: Sequence[str]) -> None:
-        self._parents[name] = tuple(p for p in self._parents[name] if p != parent)
-        shown = " -> ".join(f"`{step}`" for step in [*circle, parent])
-        [span, *_] = [p.span for p in self._blocks[name].parents if p.text == parent]
-        self._add("P208", f"types extend each other: {shown}", span, "break the circle")
+    def _break_circle(self, parent: str, path: Sequence[str]) -> None:
+        """Take the last step of `path` as not extending `parent`, which is on it."""
+        span = self._parents[path[-1]].pop(parent)
+        circle = [f"`{step}`" for step in [*path[path.index(parent) :], parent]]
+        if len(circle) > _SHOWN_STEPS:
+            circle[3:-2] = ["..."]
+        self._add(
+            "P208", f"types extend each other: {' -> '.join(circle)}", span, "break the circle"
+        )
 
-    def _names_of(self, block: Block) -> dict[str, _Meaning]:
+    def _inherited(self, name: str) -> dict[str, _Meaning]:
+        """Return the names of all types that `name` extends, of each type once."""
         names: dict[str, _Meaning] = {}
-        for parent in block.parents:
-            if parent.text not in self._parents[block.name.text]:
-                continue
-            for text, meaning in self._names[parent.text].items():
+        merged: dict[str, None] = {}
+        for parent, span in self._parents[name].items():
+            lineage = self._ancestors[parent] | {parent: None}
+            for text in (t for a in lineage if a not in merged for t in self._own[a]):
+                meaning = self._names[parent][text]
                 known = names.setdefault(text, meaning)
                 if known != meaning:
                     message = f'"{text}" is {known} in one of these types and {meaning} in another'
                     cure = "types that are extended together must agree"
-                    self._add("P209", message, parent.span, cure)
-        return names | self._own_names(block, names)
+                    self._add("P209", message, span, cure)
+            merged |= lineage
+        return names
 
     def _own_names(self, block: Block, inherited: Mapping[str, _Meaning]) -> dict[str, _Meaning]:
         own: dict[str, _Meaning] = {}

@@ -1,12 +1,12 @@
 """Least fixpoints: sets that grow until every one has what its parts give it.
 
 A set is the bits of an integer. What is new in a set is handed to the sets that it is a part of, in one
-piece for all that came together, and a set never looks at all of its parts again. So however many parts
-there are and in whatever order they grow, the cost is at most one step for each part and element.
+piece for all that came together, and no set looks at all of its parts again. So however many parts there
+are and in whatever order they grow, the cost is at most one step for each part and element.
 """
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 
 
 class Growing:
@@ -24,6 +24,9 @@ class Growing:
         """Give to `user`, of which this is the part `number`, whatever is new from here on."""
         self._users.append((user, number))
 
+    def users(self) -> Iterator["Growing"]:
+        return (user for user, _ in self._users)
+
     def take(self, members: int, _part: int = 0) -> bool:
         """Take what is new in a part; say if something is new here, and nothing was before."""
         new = members & ~self.members
@@ -32,10 +35,12 @@ class Growing:
         self.new |= new
         return was_idle and new != 0
 
-    def give(self) -> Iterable["Growing"]:
+    def give(self) -> Iterator["Growing"]:
         """Hand on what is new; yield the sets in which that is new."""
         new, self.new = self.new, 0
-        return [user for user, number in self._users if user.take(new, number)]
+        for user, number in self._users:
+            if user.take(new, number):
+                yield user
 
 
 class Intersection(Growing):
@@ -63,8 +68,44 @@ class Intersection(Growing):
         return super().take(passing)
 
 
-def spread(changed: Iterable[Growing]) -> None:
-    """Hand on what is new in the sets `changed` until nothing is new anywhere."""
-    waiting = deque(changed)
+def spread(changed: Sequence[Growing]) -> None:
+    """Hand on what is new in the sets `changed` until nothing is new anywhere.
+
+    Goes through the sets in an order in which most come behind their parts, and back by turns: so a set
+    mostly takes what is new in one piece, also where sets are parts of each other in a circle.
+    """
+    sets = _in_order(changed)
+    numbers = {known: number for number, known in enumerate(sets)}
+    waiting = [number for number, known in enumerate(sets) if known.new]
+    direction = 1
     while waiting:
-        waiting.extend(waiting.popleft().give())
+        ahead = sorted(number * direction for number in waiting)
+        waiting = []
+        while ahead:
+            here = heappop(ahead)
+            for user in sets[here * direction].give():
+                place = numbers[user] * direction
+                if place > here:
+                    heappush(ahead, place)
+                else:
+                    waiting.append(numbers[user])
+        direction = -direction
+
+
+def _in_order(roots: Iterable[Growing]) -> list[Growing]:
+    """Return all sets that `roots` give to, each behind its parts where these are not in a circle."""
+    behind: list[Growing] = []
+    seen: set[Growing] = set()
+    for root in roots:
+        path = [] if root in seen else [(root, root.users())]
+        seen.add(root)
+        while path:
+            known, users = path[-1]
+            user = next((user for user in users if user not in seen), None)
+            if user is None:
+                behind.append(known)
+                path.pop()
+            else:
+                seen.add(user)
+                path.append((user, user.users()))
+    return behind[::-1]

@@ -115,7 +115,7 @@ class _Inference:
         found = [self._sets_of(index) for index in range(len(self._rules))]
         for index, sets in enumerate(found):
             self._produce(index, sets)
-        spread(self._positions.values())
+        spread(list(self._positions.values()))
         for types, sets in zip(self.types, found, strict=True):
             types |= {variable: self._bits.types(known.members) for variable, known in sets.items()}
 
