@@ -221,6 +221,9 @@ def _parse_shorthand_atom(tokens: Tokens) -> Condition:
     if tokens.accept("on") and not tokens.accept("resource"):
         token = tokens.expect_kind(Kind.STRING, "a relation in quotes")
         relation = Name(token.text, token.span)
+        if tokens.at("on"):
+            cure = "`on` goes one step; give what is between a role of its own"
+            raise tokens.unexpected("`and`, `or` or `;`", cure)
     return On(name, relation, start.to(tokens.last()))
 
 
@@ -233,6 +236,9 @@ def _parse_call(tokens: Tokens) -> Call:
     tokens.expect("(", "`(`")
     args: list[Term] = []
     while not tokens.accept(")"):
+        if args and tokens.at("("):
+            cure = 'an entity is written `User{"alice"}`, and conditions do not nest'
+            raise tokens.unexpected("`,` or `)`", cure)
         if args:
             tokens.expect(",", "`,` or `)`")
         args.append(parse_term(tokens))

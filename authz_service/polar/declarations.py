@@ -86,6 +86,18 @@ class Declarations:
         """Return the types whose values `name` accepts, or None if there is no such type."""
         return self._concrete.get(name)
 
+    def declaring(self, predicate: str, name: str) -> frozenset[str]:
+        """Return the types in which `name` is what `predicate` asks for: a role of `has_role`."""
+        return self._declaring.get((predicate, name), frozenset())
+
+    @cached_property
+    def _declaring(self) -> Mapping[tuple[str, str], frozenset[str]]:
+        found: dict[tuple[str, str], list[str]] = {}
+        for declaration in self.types.values():
+            for name, predicate in declaration.predicates.items():
+                found.setdefault((predicate, name), []).append(declaration.name)
+        return {key: frozenset(types) for key, types in found.items()}
+
     def unknown_type(self, name: TypeName) -> Diagnostic:
         cure = suggest(name.text, self.type_names)
         if name.text in _ALIASES:

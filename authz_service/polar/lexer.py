@@ -46,11 +46,12 @@ _TOKEN = re.compile(
   | (?P<number>[-+]?\d[\w.]*)
   | (?P<string>"(?:[^"\\\n]|\\[^\n])*")
   | (?P<open>"[^\n]*)
+  | (?P<foreign>'[^'\n]*'|&&?)
   | (?P<symbol>!=|<=|>=|==|:=|\?=|::|@\w*|[:,;(){}\[\]=<>.*/+!|?-])
     """,
     re.VERBOSE,
 )
-_CURES = {"'": 'write strings as "text"', "&": "write `and`"}
+_CURES = {"'": 'write strings as "text"'}
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 
@@ -88,6 +89,8 @@ def _token(group: str, text: str, span: Span, findings: list[Diagnostic]) -> Tok
             return Token(Kind.INTEGER, _checked_integer(text, span, findings), span)
         case "string":
             return Token(Kind.STRING, _checked_string(text, span, findings), span)
+        case "foreign":
+            return _foreign(text, span, findings)
         case "open":
             findings.append(
                 Diagnostic(
@@ -97,6 +100,15 @@ def _token(group: str, text: str, span: Span, findings: list[Diagnostic]) -> Tok
             return Token(Kind.STRING, text[1:], span)
         case _:
             return Token(Kind.SYMBOL, text, span)
+
+
+def _foreign(text: str, span: Span, findings: list[Diagnostic]) -> Token:
+    """Report what other languages write, and go on with what is meant by it."""
+    if text.startswith("&"):
+        findings.append(Diagnostic("P001", f"unexpected `{text}`", span, "write `and`"))
+        return Token(Kind.NAME, "and", span)
+    findings.append(Diagnostic("P001", f"unexpected {text}", span, 'write strings as "text"'))
+    return Token(Kind.STRING, text[1:-1], span)
 
 
 def _checked_name(text: str, span: Span, findings: list[Diagnostic]) -> str:

@@ -8,6 +8,7 @@ mean is decided behind them.
 """
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TypeVar
 
 from authz_service.polar.condition_parser import (
@@ -20,7 +21,7 @@ from authz_service.polar.condition_parser import (
     parse_type_name,
 )
 from authz_service.polar.diagnostic import Diagnostic
-from authz_service.polar.lexer import Kind, tokenize
+from authz_service.polar.lexer import Kind, Token, tokenize
 from authz_service.polar.source import PolicySource
 from authz_service.polar.syntax import (
     GLOBAL,
@@ -193,8 +194,15 @@ def _parse_shorthand(tokens: Tokens) -> Shorthand:
         raise tokens.unexpected(
             "`and`, `or` or `;`", 'a relation follows `on`: `"owner" on "parent"`'
         )
-    end = tokens.expect(";", "`and`, `or` or `;` after the condition")
+    end = _parse_end_of_condition(tokens, "`and`, `or` or `;` after the condition")
     return Shorthand(head, body, start.to(end.span))
+
+
+def _parse_end_of_condition(tokens: Tokens, expected: str) -> Token:
+    """ ";" """
+    if tokens.at(","):
+        raise tokens.unexpected(expected, "conditions are joined with `and`")
+    return tokens.expect(";", expected)
 
 
 def _parse_declare(tokens: Tokens) -> Declare:
@@ -217,7 +225,7 @@ def _parse_rule(tokens: Tokens) -> Rule:
     params = _parse_args(tokens, lambda: _parse_param(tokens))
     if tokens.accept("if"):
         body = parse_condition(tokens)
-        end = tokens.expect(";", "`and`, `or` or `;` after the condition")
+        end = _parse_end_of_condition(tokens, "`and`, `or` or `;` after the condition")
     else:
         body = None
         end = tokens.expect(";", "`;` or `if` after the rule head")
@@ -236,6 +244,8 @@ def _parse_args(tokens: Tokens, parse_one: Callable[[], T]) -> tuple[T, ...]:
     """[ one { "," one } ] ")" """
     found: list[T] = []
     while not tokens.accept(")"):
+        if found and tokens.at("("):
+            raise tokens.unexpected("`,` or `)`", 'an entity is written `User{"alice"}`')
         if found:
             tokens.expect(",", "`,` or `)`")
         found.append(parse_one())
@@ -306,7 +316,9 @@ def _parse_assertion(tokens: Tokens) -> Assertion:
     """Assertion = ( "assert" | "assert_not" ) NAME "(" [ param { "," param } ] ")" [ "iff" condition ] ";" ;"""
     start = tokens.accept("assert", "assert_not")
     if start is None:
-        raise tokens.unexpected("`setup`, `assert` or `assert_not`")
+        close = get_close_matches(tokens.peek().text, ("setup", "assert", "assert_not"), n=1)
+        cure = f"did you mean `{close[0]}`?" if close else ""
+        raise tokens.unexpected("`setup`, `assert` or `assert_not`", cure)
     negated = start.text == "assert_not"
     cure = "write `assert_not`" if tokens.at("not") else ""
     if tokens.at("not"):
@@ -319,7 +331,7 @@ def _parse_assertion(tokens: Tokens) -> Assertion:
         condition = parse_condition(tokens)
     elif negated and tokens.at("iff"):
         raise tokens.unexpected("`;`", "`iff` says when it holds and when not; use `assert`")
-    end = tokens.expect(";", "`iff` or `;` after the assertion" if not negated else "`;`")
+    end = _parse_end_of_condition(tokens, "`;`" if negated else "`iff` or `;` after the assertion")
     return Assertion(negated, name.text, params, condition, start.span.to(end.span))
 
 

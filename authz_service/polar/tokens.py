@@ -5,6 +5,8 @@ was expected and what was found; what belongs to the old open-source dialect als
 way to write it.
 """
 
+from dataclasses import replace
+
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.lexer import Kind, Token
 from authz_service.polar.source import Span
@@ -22,7 +24,7 @@ _FOREIGN = {
     "+": _NO_ARITHMETIC,
     "-": _NO_ARITHMETIC,
     "*": "there is no arithmetic, and there are no lists to take apart",
-    "/": _NO_ARITHMETIC,
+    "/": "comments begin with `#`, and there is no arithmetic",
     "isa": "write `matches`",
     "mod": _NO_ARITHMETIC,
     "rem": _NO_ARITHMETIC,
@@ -76,7 +78,13 @@ class Tokens:
     def expect(self, text: str, expected: str) -> Token:
         if self.at(text):
             return self.take()
-        raise self.unexpected(expected)
+        problem = self.unexpected(expected)
+        if text == ";" and self.peek().span.line > self.last().line:
+            # Where it is missing, not where that is noticed.
+            end = self.last().end
+            place = Span(self.last().source, end, end)
+            raise SyntaxProblem(replace(problem.diagnostic, span=place))
+        raise problem
 
     def expect_kind(self, kind: Kind, expected: str) -> Token:
         token = self.peek()

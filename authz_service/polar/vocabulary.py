@@ -5,12 +5,15 @@ relation written the wrong way round is an error, another undeclared name a warn
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 
 from authz_service.facts.value import STRING, Value
 from authz_service.polar.declarations import Declarations, TypeDeclaration
 from authz_service.polar.diagnostic import Diagnostic, Help, did_you_mean
 from authz_service.polar.goals import Atom, Types, types_of
 
+# In a message; a type may stand for hundreds.
+_SHOWN = 10
 _KINDS = {"has_role": "role", "has_permission": "permission", "has_relation": "relation"}
 
 
@@ -25,7 +28,7 @@ def check_relations(
         first = types_of(atom.args[0], types)
         last = types_of(atom.args[2], types)
         if not _leads(first, name, last, declarations) and _leads(last, name, first, declarations):
-            if any(name in d.relations for d in _declared(first, declarations)):
+            if not declarations.declaring("has_relation", name).isdisjoint(first):
                 continue
             message = f'the relation "{name}" belongs to {_shown(last)}, which stands last here'
             cure = "the order is has_relation(owner, name, related); swap the two"
@@ -36,23 +39,48 @@ def undeclared_names(
     atoms: Iterable[tuple[Atom, Types]], declarations: Declarations
 ) -> Iterator[Diagnostic]:
     """Yield a warning for each name that its type does not declare, though it declares others."""
+    telling = cache(partial(_telling, declarations=declarations))
     for atom, types in atoms:
-        name = _literal_name(atom)
-        kind = _KINDS.get(atom.predicate)
+        name, kind = _literal_name(atom), _KINDS.get(atom.predicate)
         if kind is None or name is None:
             continue
-        owners = _owners(atom, types, declarations)
-        if not owners or not all(_names(owner, kind) for owner in owners):
-            continue
-        if not any(owner.predicates.get(name) == atom.predicate for owner in owners):
-            shown = _shown(owner.name for owner in owners)
-            cure = _suggested(name, owners, kind)
-            yield Diagnostic("P604", f'{shown} declares no {kind} "{name}"', atom.span, cure)
-        elif kind == "relation":
+        names = _owner_names(atom, types)
+        owners = telling(names, kind)
+        if owners and not _is_declared(atom.predicate, name, names, declarations):
+            message = f'{_shown(owner.name for owner in owners)} declares no {kind} "{name}"'
+            yield Diagnostic("P604", message, atom.span, _suggested(name, kind, owners))
+        elif owners and kind == "relation":
             yield from _wrong_related(atom, types, name, declarations)
 
 
-def _suggested(name: str, owners: Sequence[TypeDeclaration], kind: str) -> Help:
+def _owner_names(atom: Atom, types: Types) -> frozenset[str] | None:
+    """Return the types that should declare the atom's name; None stands for `global`."""
+    if atom.predicate != "has_relation" and len(atom.args) == 2:
+        return None
+    if len(atom.args) != 3:
+        return frozenset()
+    return types_of(atom.args[0 if atom.predicate == "has_relation" else 2], types)
+
+
+def _telling(
+    names: frozenset[str] | None, kind: str, declarations: Declarations
+) -> Sequence[TypeDeclaration]:
+    """Return what is declared under `names`, if each of them declares something of the kind."""
+    owners = [declarations.types.get(name) for name in sorted(names or ())]
+    found = [declarations.globals] if names is None else [o for o in owners if o is not None]
+    is_complete = len(found) == len(owners) or names is None
+    return found if is_complete and all(_names(owner, kind) for owner in found) else []
+
+
+def _is_declared(
+    predicate: str, name: str, owners: frozenset[str] | None, declarations: Declarations
+) -> bool:
+    if owners is None:
+        return declarations.globals.predicates.get(name) == predicate
+    return not declarations.declaring(predicate, name).isdisjoint(owners)
+
+
+def _suggested(name: str, kind: str, owners: Sequence[TypeDeclaration]) -> Help:
     return lambda: did_you_mean(name, {text for owner in owners for text in _names(owner, kind)})
 
 
@@ -61,7 +89,8 @@ def _wrong_related(
 ) -> Iterator[Diagnostic]:
     first, last = types_of(atom.args[0], types), types_of(atom.args[2], types)
     if not _leads(first, name, last, declarations):
-        related = {d.relations[name] for d in _declared(first, declarations) if name in d.relations}
+        owners = first & declarations.declaring("has_relation", name)
+        related = {declarations.types[owner].relations[name] for owner in owners}
         message = f'the relation "{name}" leads to {_shown(related)}, not to {_shown(last)}'
         yield Diagnostic(
             "P604", message, atom.span, "such a fact cannot follow from the declaration"
@@ -69,29 +98,15 @@ def _wrong_related(
 
 
 def _leads(
-    owners: Iterable[str], name: str, related: frozenset[str], declarations: Declarations
+    owners: frozenset[str], name: str, related: frozenset[str], declarations: Declarations
 ) -> bool:
     """Say whether a declared relation `name` leads from some of `owners` to some of `related`."""
+    declaring = owners & declarations.declaring("has_relation", name)
+    leads_to = (declarations.types[owner].relations[name] for owner in declaring)
     return any(
-        not (declarations.concrete(declaration.relations[name]) or frozenset()).isdisjoint(related)
-        for declaration in _declared(owners, declarations)
-        if name in declaration.relations
+        not (declarations.concrete(target) or frozenset()).isdisjoint(related)
+        for target in leads_to
     )
-
-
-def _owners(atom: Atom, types: Types, declarations: Declarations) -> list[TypeDeclaration]:
-    if atom.predicate != "has_relation" and len(atom.args) == 2:
-        return [declarations.globals]
-    if len(atom.args) != 3:
-        return []
-    owner = atom.args[0] if atom.predicate == "has_relation" else atom.args[2]
-    names = types_of(owner, types)
-    found = _declared(names, declarations)
-    return found if len(found) == len(names) else []
-
-
-def _declared(names: Iterable[str], declarations: Declarations) -> list[TypeDeclaration]:
-    return [declarations.types[name] for name in sorted(names) if name in declarations.types]
 
 
 def _names(owner: TypeDeclaration, kind: str) -> tuple[str, ...] | Mapping[str, str]:
@@ -108,4 +123,6 @@ def _literal_name(atom: Atom) -> str | None:
 
 
 def _shown(types: Iterable[str]) -> str:
-    return " | ".join(f"`{name}`" for name in sorted(types))
+    names = sorted(types)
+    shown = " | ".join(f"`{name}`" for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} | {len(names) - _SHOWN} others"
