@@ -81,6 +81,11 @@ def _one_line(span: Span) -> str:
     return " ".join(span.text.split())
 
 
+def tested(number: int) -> str:
+    """Return what there is to say about the tests of a published policy."""
+    return f"{counted(number, 'test')} passed" if number else "it has no tests"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 error` or `2 errors`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

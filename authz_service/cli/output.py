@@ -86,7 +86,8 @@ def asking(
                 f"{count} assertions of the policy's tests fail" if count > 1 else "a test fails"
             )
             fail(f"{failed}{more}; --skip-tests publishes it all the same", EXIT_FINDINGS)
-        fail(f"the policy has {count} error{'s' if count > 1 else ''}{more}", EXIT_POLICY)
+        errors = f"{count} errors" if count > 1 else "an error"
+        fail(f"the policy has {errors}{more}", EXIT_POLICY)
     except (authz.InvalidRequest, authz.NotFound) as error:
         fail(_sentence(error), EXIT_USAGE)
     except authz.AuthzError as error:

@@ -16,6 +16,7 @@ from authz_service.cli.findings import (
     print_findings,
     print_result,
     result_json,
+    tested,
 )
 from authz_service.engine.policy_tests import STEPS, TestResult, run_tests
 from authz_service.facts.policy_text import PolicyFile
@@ -79,6 +80,8 @@ def run_policy_tests(
     if not tests:
         message = f"no test matches `{run}`" if policy.tests else "the policy has no tests"
         output.fail(message, output.EXIT_FINDINGS)
+    if not as_json:
+        print_findings(output.stderr, policy.warnings)
     results = _run(policy, tests, is_shown=not as_json)
     failed = sum(not result.passed for result in results)
     if as_json:
@@ -133,7 +136,7 @@ def publish(
         return
     for warning in published.warnings:
         output.print_diagnostic(warning)
-    tests = "" if skip_tests else f", {counted(published.tests, 'test')} passed"
+    tests = "" if skip_tests else f", {tested(published.tests)}"
     output.stdout.print(f"policy version {published.version} is active{tests}", highlight=False)
 
 
@@ -178,9 +181,9 @@ def _checked(files: Sequence[PolicyFile], *, as_json: bool) -> Policy:
         return check_policy(files)
     except PolicyInvalid as error:
         if as_json:
-            _print_findings_json(error.diagnostics, [])
+            _print_findings_json(error.diagnostics, error.warnings)
         else:
-            print_findings(output.stdout, error.diagnostics)
+            print_findings(output.stdout, [*error.diagnostics, *error.warnings])
         output.fail(error.summary, output.EXIT_POLICY)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from authz_service.cli import output
-from authz_service.cli.findings import counted, print_findings
+from authz_service.cli.findings import print_findings, tested
 from authz_service.errors import AuthzError
 from authz_service.pap.administration import PolicyPublished
 from authz_service.pap.policy_files import PolicyFilesUnreadable
@@ -43,12 +43,11 @@ def _tell(outcome: Outcome) -> None:
     """Print what became of an attempt to publish the policy that is being worked on."""
     if isinstance(outcome, PolicyPublished):
         print_findings(output.stdout, outcome.warnings)
-        tests = counted(outcome.tests, "test")
-        message = f"policy version {outcome.version.version} is active, {tests} passed"
+        message = f"policy version {outcome.version.version} is active, {tested(outcome.tests)}"
         output.stdout.print(message, style="green", highlight=False)
         return
     if isinstance(outcome, PolicyInvalid):
-        print_findings(output.stdout, outcome.diagnostics)
+        print_findings(output.stdout, [*outcome.diagnostics, *outcome.warnings])
     said = outcome.summary if isinstance(outcome, PolicyInvalid) else str(outcome)
     message = f"not published: {said}; the policy before, if any, stays active"
     output.stdout.print(message, style="bold red", highlight=False)

@@ -7,11 +7,12 @@ P606 permissions that no `allow` rule asks for.
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 from authz_service.facts.value import STRING, Value, string
 from authz_service.polar import syntax
 from authz_service.polar.declarations import ACTOR, Declarations
-from authz_service.polar.diagnostic import Diagnostic
+from authz_service.polar.diagnostic import Diagnostic, Help
 from authz_service.polar.fixpoint import Growing, Intersection
 from authz_service.polar.goals import (
     Atom,
@@ -29,6 +30,7 @@ from authz_service.polar.matching import Arg, MatchIndex, args_of, bits, mask_of
 from authz_service.polar.policy import Policy
 from authz_service.polar.vocabulary import undeclared_names
 
+_ASKED_BY_OTHERS = frozenset({"allow", "has_permission", "has_role", "has_relation"})
 _DEFAULT = "allow(actor, action, resource) if has_permission(actor, action, resource);"
 # Shorthand rules know these without naming them in their head.
 _IMPLICIT = frozenset({"actor", "resource", "role", "permission"})
@@ -49,6 +51,7 @@ def advise(
         yield from _of_item(item)
     yield from _unused_fixtures(items)
     yield from _unused_names(items, declarations, policy)
+    yield from _unused_rules(rules[:own], policy)
     yield from _idle_rules(rules, own, policy)
     yield from _idle_permissions(rules)
     written = [(atom, rule.types) for rule in rules[:own] for atom, _ in atoms(rule.body)]
@@ -63,6 +66,11 @@ def _of_item(item: syntax.Item) -> Iterator[Diagnostic]:
             terms = [param.term for param in item.params]
             found = [term for term in terms if isinstance(term, syntax.Variable)]
             yield from _singletons([*found, *_variables(item.body)], frozenset())
+        case syntax.Test(assertions=assertions) if assertions:
+            for assertion in assertions:
+                terms = [param.term for param in assertion.params]
+                known = frozenset(t.name for t in terms if isinstance(t, syntax.Variable))
+                yield from _singletons(list(_variables(assertion.condition)), known)
         case syntax.Block(shorthands=shorthands):
             for shorthand in shorthands:
                 yield from _singletons(list(_variables(shorthand.body)), _IMPLICIT)
@@ -135,6 +143,32 @@ def _unused_names(
                     verb = missing.split()[0]
                     cure = f"write the rule that {verb} it, or remove it"
                     yield Diagnostic("P602", message, name.span, cure)
+
+
+def _unused_rules(rules: Sequence[Rule], policy: Policy) -> Iterator[Diagnostic]:
+    """Yield a warning for each predicate that rules derive and nothing asks for: misspelled, perhaps."""
+    asserted = [assertion for test in policy.tests for assertion in test.assertions]
+    bodies = [*(rule.body for rule in policy.rules), *(a.condition.body for a in asserted)]
+    asked = {atom.key for body in bodies for atom, _ in atoms(body)}
+    asked.update(assertion.atom.key for assertion in asserted)
+    derived: dict[tuple[str, int], Rule] = {}
+    for rule in rules:
+        derived.setdefault(rule.head.key, rule)
+    known = [predicate for predicate, _ in asked - derived.keys()]
+    for key, rule in derived.items():
+        if key not in asked and key[0] not in _ASKED_BY_OTHERS:
+            message = f"no rule and no test asks for `{key[0]}`"
+            yield Diagnostic("P602", message, rule.span, _other_name(key[0], known))
+
+
+def _other_name(predicate: str, asked: Sequence[str]) -> Help:
+    def cure() -> str:
+        close = get_close_matches(predicate, asked, n=1, cutoff=0.8)
+        if close:
+            return f"conditions ask for `{close[0]}`, which no rule derives; is it the same?"
+        return "remove it, or assert it in a test"
+
+    return cure
 
 
 class _Usage:

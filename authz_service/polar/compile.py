@@ -52,10 +52,9 @@ def check_policy(files: Sequence[PolicyFile]) -> Policy:
     checks.passed()
     own = len(rules)
     rules += _default_allow(rules)
-    types = infer(rules, declarations, findings)
+    types = _types(rules, declarations, findings)
     condition_types = infer([a.condition for a in assertions], declarations, findings)
     checks.passed()
-    check_relations(_atoms(rules, types), declarations, findings)
     ordered = _ordered(rules, assertions, [*types, *condition_types], findings)
     checks.passed()
     conditions = ordered[len(rules) :]
@@ -70,10 +69,11 @@ def check_policy(files: Sequence[PolicyFile]) -> Policy:
         shapes=shapes_of(ordered, declarations),
     )
     checked = check_tests(items, list(zip(assertions, conditions, strict=True)), policy, findings)
-    checks.passed()
     policy = replace(policy, tests=checked)
-    warnings = advise(items, ordered, own, declarations, policy)
-    return replace(policy, warnings=tuple(in_source_order(warnings, sources)))
+    warnings = in_source_order(advise(items, ordered, own, declarations, policy), sources)
+    # What is wrong with a test often has its cause in a rule that is valid and not meant so.
+    checks.passed(warnings)
+    return replace(policy, warnings=tuple(warnings))
 
 
 def plain_rules(
@@ -93,10 +93,10 @@ class _Checks:
         self.findings: list[Diagnostic] = []
         self._sources = sources
 
-    def passed(self) -> None:
+    def passed(self, warnings: Sequence[Diagnostic] = ()) -> None:
         """Raise PolicyInvalid if any stage so far has found an error."""
         if self.findings:
-            raise PolicyInvalid(in_source_order(self.findings, self._sources))
+            raise PolicyInvalid(in_source_order(self.findings, self._sources), warnings)
 
 
 def _check_size(sources: Sequence[PolicySource], findings: list[Diagnostic]) -> None:
@@ -114,6 +114,25 @@ def _declared(items: Sequence[Item], findings: list[Diagnostic]) -> Declarations
     return collect(blocks, declares, findings)
 
 
+def _types(
+    rules: Sequence[ResolvedRule], declarations: Declarations, findings: list[Diagnostic]
+) -> list[Types]:
+    """Return the types of the variables of each rule.
+
+    Where a relation is the wrong way round, that is the finding, and not what it does to the types.
+    """
+    contradictions: list[Diagnostic] = []
+    swapped: list[Diagnostic] = []
+    types = infer(rules, declarations, contradictions)
+    for rule, rule_types in zip(rules, types, strict=True):
+        before = len(swapped)
+        check_relations(_atoms(rule, rule_types), declarations, swapped)
+        if len(swapped) > before:
+            contradictions = [f for f in contradictions if not rule.span.holds(f.span)]
+    findings += [*swapped, *contradictions]
+    return types
+
+
 def _ordered(
     rules: Sequence[ResolvedRule],
     assertions: Sequence[ResolvedAssertion],
@@ -124,11 +143,8 @@ def _ordered(
     return order_rules([*rules, *conditions], types, findings)
 
 
-def _atoms(rules: Sequence[ResolvedRule], types: Sequence[Types]) -> list[tuple[Atom, Types]]:
-    found = [
-        (atom, t) for rule, t in zip(rules, types, strict=True) for atom, _ in atoms(rule.body)
-    ]
-    return found + [(rule.head, t) for rule, t in zip(rules, types, strict=True)]
+def _atoms(rule: ResolvedRule, types: Types) -> list[tuple[Atom, Types]]:
+    return [(rule.head, types), *((atom, types) for atom, _ in atoms(rule.body))]
 
 
 def _default_allow(rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:

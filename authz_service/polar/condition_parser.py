@@ -64,7 +64,7 @@ def parse_term(tokens: Tokens) -> Term:
     if token.kind is Kind.SYMBOL and token.text.startswith("@"):
         cure = f"the only constant is `{CURRENT_TIME}`"
         raise tokens.unexpected("a variable or a literal", cure)
-    if tokens.at("new") and tokens.at_kind(Kind.NAME, ahead=1):
+    if tokens.at("new") and tokens.at_name(ahead=1):
         cure = 'an entity is written `User{"alice"}`'
         raise SyntaxProblem(Diagnostic("P014", "there is no `new`", token.span, cure))
     if _is_variable(tokens):
@@ -229,10 +229,8 @@ def _parse_shorthand_atom(tokens: Tokens) -> Condition:
 
 def _parse_call(tokens: Tokens) -> Call:
     """Call = NAME "(" [ term { "," term } ] ")" ;"""
+    refuse_foreign_call(tokens)
     name = tokens.expect_kind(Kind.NAME, "a condition")
-    if name.text in _FOREIGN_CALLS:
-        message = f"there is no `{name.text}`"
-        raise SyntaxProblem(Diagnostic("P014", message, name.span, _FOREIGN_CALLS[name.text]))
     tokens.expect("(", "`(`")
     args: list[Term] = []
     while not tokens.accept(")"):
@@ -243,6 +241,14 @@ def _parse_call(tokens: Tokens) -> Call:
             tokens.expect(",", "`,` or `)`")
         args.append(parse_term(tokens))
     return Call(name.text, tuple(args), name.span.to(tokens.last()))
+
+
+def refuse_foreign_call(tokens: Tokens) -> None:
+    """Raise SyntaxProblem if the next word is a condition of the old dialect that is no predicate here."""
+    name = tokens.peek()
+    if name.kind is Kind.NAME and name.text in _FOREIGN_CALLS:
+        message = f"there is no `{name.text}`"
+        raise SyntaxProblem(Diagnostic("P014", message, name.span, _FOREIGN_CALLS[name.text]))
 
 
 def _parse_literals(tokens: Tokens) -> tuple[Literal, ...]:

@@ -50,14 +50,20 @@ _SHOWN = 50
 
 
 class PolicyInvalid(AuthzError):
-    """The policy text is wrong. `diagnostics` holds every error, in source order."""
+    """The policy text is wrong. `diagnostics` holds every error, in source order.
+
+    If the rules are valid and only the tests are wrong, `warnings` holds what was found about the rules.
+    """
 
     reason = "POLICY_INVALID"
 
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+    def __init__(
+        self, diagnostics: Sequence[Diagnostic], warnings: Sequence[Diagnostic] = ()
+    ) -> None:
         shown = "\n".join(map(str, diagnostics[:_SHOWN]))
         more = f"\n... and {len(diagnostics) - _SHOWN} more" if len(diagnostics) > _SHOWN else ""
         self.diagnostics = tuple(diagnostics)
+        self.warnings = tuple(warnings)
         super().__init__(f"{self.summary}\n{shown}{more}")
 
     @property

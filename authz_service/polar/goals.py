@@ -160,6 +160,18 @@ def variables(goal: Goal) -> set[Variable]:
     return {term for term in terms if isinstance(term, Variable)}
 
 
+def leaves(goal: Goal) -> Iterator[Goal]:
+    """Yield every part of `goal` that has no parts, those under negations included."""
+    match goal:
+        case Negation():
+            yield from leaves(goal.goal)
+        case Conjunction() | Disjunction():
+            for inner in goal.goals:
+                yield from leaves(inner)
+        case _:
+            yield goal
+
+
 def atoms(goal: Goal, *, negated: bool = False) -> Iterator[tuple[Atom, bool]]:
     """Yield every atom of `goal`, and whether it stands under a negation."""
     match goal:

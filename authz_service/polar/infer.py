@@ -5,12 +5,16 @@ other one can have the types that all predicates around it allow: what rules for
 what the blocks and `declare` say may be stored, and what restricted variables elsewhere ask of it. Where none
 of these says anything about an argument, neither does the predicate. This is the least fixpoint of these
 constraints, so the order of rules does not matter.
+
+A relation that is named tells more: `has_relation(file, "ward", ward)` is about types that declare "ward" and
+those that it leads to from there.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from authz_service.facts.value import INTEGER, STRING
+from authz_service.facts.value import INTEGER, STRING, Value
 from authz_service.polar.declarations import ACTOR, Declarations, TypeDeclaration
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.fixpoint import Growing, Intersection, spread
@@ -27,13 +31,16 @@ from authz_service.polar.goals import (
     TypeTest,
     Variable,
     atoms,
+    leaves,
     types_of,
 )
 from authz_service.polar.matching import bits
 from authz_service.polar.resolve import ResolvedRule
+from authz_service.polar.source import Span
 
 _Known = dict[Variable, frozenset[str]]
 _Position = tuple[str, int, int]
+_Told = tuple[str, frozenset[str]]
 _LeafTypes = Callable[[Goal], Iterable[tuple[Variable, Growing]]]
 
 _NO_TYPES: frozenset[str] = frozenset()
@@ -51,19 +58,39 @@ def infer(
     """
     inference = _Inference(rules, declarations)
     inference.run()
-    for rule, types, annotated in zip(rules, inference.types, inference.annotated, strict=True):
-        for variable, place in rule.places.items():
-            if not types[variable] and variable not in annotated and not rule.is_default:
-                cure = f"say what it is, as in `{variable.name} matches User`"
-                if variable.is_anonymous:
-                    cure = "give it a name, and say what it is, as in `x matches User`"
-                message = f"nothing tells the type of `{variable.shown}`"
-                findings.append(Diagnostic("P301", message, place, cure))
-            elif not types[variable] and variable in annotated and not _tests_nothing(rule.body):
-                message = f"no value of `{variable.shown}` can meet all conditions on its type"
-                findings.append(Diagnostic("P303", message, place))
+    for index, rule in enumerate(rules):
+        types = inference.types[index]
+        untyped = [v for v in rule.places if not types[v] and not rule.is_default]
+        if untyped:
+            told = inference.told(index)
+            tests_nothing = _tests_nothing(rule.body)
+            findings.extend(
+                _untyped(variable, rule.places[variable], told.get(variable, ()))
+                for variable in untyped
+                if variable not in inference.annotated[index] or not tests_nothing
+            )
         _check_orderings(rule.body, types, findings)
     return list(inference.types)
+
+
+def _untyped(variable: Variable, place: Span, told: Sequence[_Told]) -> Diagnostic:
+    """Return the finding about a variable without a type: nothing told it, or what did contradicts."""
+    if told:
+        message = f"no value of `{variable.shown}` can meet all conditions on its type"
+        return Diagnostic("P303", message, place, partial(_shown, told))
+    message = f"nothing tells the type of `{variable.shown}`"
+    cure = f"say what it is, as in `{variable.name} matches User`"
+    if variable.is_anonymous:
+        cure = "give it a name, and say what it is, as in `x matches User`"
+    if f"@{variable.name}" == CURRENT_TIME.name:
+        cure = f"the current time is written `{CURRENT_TIME.name}`"
+    return Diagnostic("P301", message, place, cure)
+
+
+def _shown(told: Sequence[_Told]) -> str:
+    by_types = {types: where for where, types in reversed(told)}
+    shown = [f"{where} wants {' | '.join(sorted(t)) or 'none'}" for t, where in by_types.items()]
+    return "; ".join(shown[::-1][:3])
 
 
 class _Inference:
@@ -74,6 +101,8 @@ class _Inference:
         self._bits = _Bits()
         self._positions: dict[_Position, Growing] = {}
         self._telling: set[_Position] = set()
+        self._relations: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+        self._found: dict[tuple[str, int, frozenset[str]], int] = {}
         self._counts = [_occurrences(rule.head) + _occurrences(rule.body) for rule in rules]
         self.types: list[_Known] = []
         self.annotated: list[set[Variable]] = []
@@ -101,14 +130,15 @@ class _Inference:
         own = frozenset({declaration.name})
         if declaration.roles:
             self._widen("has_role", (actors, _STRINGS, own))
-        for related in declaration.relations.values():
+        for name, related in declaration.relations.items():
             types = declarations.concrete(related) or _NO_TYPES
             self._widen("has_relation", (own, _STRINGS, types))
+            self._relations.setdefault(name, []).append((own, types))
 
     def run(self) -> None:
         for rule, types in zip(self._rules, self.types, strict=True):
             for atom, _ in atoms(rule.body):
-                self._widen(atom.predicate, [types_of(arg, types) for arg in atom.args])
+                self._widen_by(atom, types)
         heads = {rule.key for rule in self._rules}
         self._telling = {key for key in self._positions if key[:2] not in heads}
         self._telling |= {(*key, position) for key in heads for position in range(key[1])}
@@ -126,18 +156,57 @@ class _Inference:
         # `x = y` tells nothing here: two variables that take their types from each other would both
         # be too narrow.
         def leaf_types(goal: Goal) -> Iterable[tuple[Variable, Growing]]:
-            told = self._told(goal) if isinstance(goal, Atom) else self._plain_sets(goal)
+            told = self._told(goal, index) if isinstance(goal, Atom) else self._plain_sets(goal)
             return [(variable, types) for variable, types in told if variable not in annotated]
 
         if len(annotated) == len(self.types[index]):
             return {}
         return _restrictions(self._rules[index].body, self._counts[index], leaf_types)
 
-    def _told(self, atom: Atom) -> Iterator[tuple[Variable, Growing]]:
+    def told(self, index: int) -> Mapping[Variable, Sequence[_Told]]:
+        """Return what each condition of rule `index` tells of variables, and how it is written."""
+        found: dict[Variable, list[_Told]] = {}
+        for leaf in leaves(self._rules[index].body):
+            told = self._told(leaf, index) if isinstance(leaf, Atom) else self._plain_sets(leaf)
+            text = leaf.span.text
+            for variable, types in told:
+                where = "its declaration" if text == variable.name else f"`{text}`"
+                found.setdefault(variable, []).append((where, self._bits.types(types.members)))
+        return found
+
+    def _told(self, atom: Atom, index: int) -> Iterator[tuple[Variable, Growing]]:
+        relation = _relation_name(atom)
+        if relation in self._relations:
+            yield from self._told_by_relation(atom, relation, index)
+            return
         for number, arg in enumerate(atom.args):
             position = atom.predicate, len(atom.args), number
             if isinstance(arg, Variable) and position in self._telling:
                 yield arg, self._at(position)
+
+    def _told_by_relation(
+        self, atom: Atom, name: str, index: int
+    ) -> Iterator[tuple[Variable, Growing]]:
+        """Yield what a declared relation tells: by its blocks, and by the rules that derive it or any."""
+        for number, other in ((0, 2), (2, 0)):
+            arg = atom.args[number]
+            if not isinstance(arg, Variable):
+                continue
+            members = self._related(name, number, types_of(atom.args[other], self.types[index]))
+            derived = self._at((_named(name), 3, number)), self._at((_ANY_RELATION, 3, number))
+            yield arg, Growing(derived, members)
+
+    def _related(self, name: str, number: int, known: frozenset[str]) -> int:
+        """Return the types that blocks give to argument `number` of a relation; `known` are the other's."""
+        key = name, number, known
+        if key not in self._found:
+            declared = (
+                pair[number // 2]
+                for pair in self._relations[name]
+                if not known or not known.isdisjoint(pair[1 - number // 2])
+            )
+            self._found[key] = self._bits.of(_NO_TYPES.union(*declared))
+        return self._found[key]
 
     def _plain_sets(self, goal: Goal) -> Iterator[tuple[Variable, Growing]]:
         for variable, types in _plain_types(goal).items():
@@ -146,12 +215,17 @@ class _Inference:
     def _produce(self, index: int, sets: Mapping[Variable, Growing]) -> None:
         """Let the head of rule `index` tell the types of its variables, now and as they grow."""
         head = self._rules[index].head
-        self._widen(head.predicate, [types_of(arg, self.types[index]) for arg in head.args])
+        self._widen_by(head, self.types[index])
         for number, arg in enumerate(head.args):
             if isinstance(arg, Variable) and arg in sets:
-                position = self._at((head.predicate, len(head.args), number))
-                position.take(sets[arg].members)
-                sets[arg].join(position)
+                for predicate in _told_of(head):
+                    position = self._at((predicate, len(head.args), number))
+                    position.take(sets[arg].members)
+                    sets[arg].join(position)
+
+    def _widen_by(self, atom: Atom, types: Types) -> None:
+        for predicate in _told_of(atom):
+            self._widen(predicate, [types_of(arg, types) for arg in atom.args])
 
     def _widen(self, predicate: str, args: Sequence[frozenset[str]]) -> None:
         for number, types in enumerate(args):
@@ -160,6 +234,29 @@ class _Inference:
 
     def _at(self, position: _Position) -> Growing:
         return self._positions.setdefault(position, Growing())
+
+
+# Kept apart from the relations that blocks declare; no author can write these names of predicates.
+_ANY_RELATION = "has_relation *"
+
+
+def _named(relation: str) -> str:
+    return f"has_relation {relation}"
+
+
+def _relation_name(atom: Atom) -> str:
+    """Return the relation that the atom names; empty if it names none or is about something else."""
+    if atom.key != ("has_relation", 3) or not isinstance(atom.args[1], Value):
+        return ""
+    return atom.args[1].id
+
+
+def _told_of(atom: Atom) -> Sequence[str]:
+    """Return the predicates about which the arguments of `atom` tell something."""
+    if atom.key != ("has_relation", 3):
+        return (atom.predicate,)
+    name = _relation_name(atom)
+    return (atom.predicate, _named(name) if name else _ANY_RELATION)
 
 
 class _Bits:

@@ -1,8 +1,9 @@
 """Characters to tokens.
 
-Positions count characters. Whitespace is space, tab and line ends; `#` starts a comment. Names are
-letters, digits and `_` (of any script), not starting with a digit. Every other character is
-reported with its place, and lexing goes on behind it, so that one run finds all of them.
+Positions count characters. Whitespace is space, tab and line ends; `#` starts a comment, which ends before
+any character that some editor shows as a line end, lest a rule look like a comment or a comment like a
+rule. Names are letters, digits and `_` (of any script), not starting with a digit. Every other character
+is reported with its place, and lexing goes on behind it, so that one run finds all of them.
 """
 
 import re
@@ -41,7 +42,7 @@ class Token:
 
 _TOKEN = re.compile(
     r"""
-    (?P<space>[ \t\r\n]+|\#[^\n]*)
+    (?P<space>[ \t\r\n]+|\#[^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*)
   | (?P<name>[^\W\d]\w*)
   | (?P<number>[-+]?\d[\w.]*)
   | (?P<string>"(?:[^"\\\n]|\\[^\n])*")
@@ -51,7 +52,10 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_CURES = {"'": 'write strings as "text"'}
+_CURES = {
+    "'": 'write strings as "text"',
+    "\ufeff": "this is a byte order mark; save the file as UTF-8 without one",
+}
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 

@@ -19,6 +19,7 @@ from authz_service.polar.condition_parser import (
     parse_shorthand_condition,
     parse_term,
     parse_type_name,
+    refuse_foreign_call,
 )
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.lexer import Kind, Token, tokenize
@@ -217,6 +218,7 @@ def _parse_declare(tokens: Tokens) -> Declare:
 
 def _parse_rule(tokens: Tokens) -> Rule:
     """Rule = NAME "(" [ param { "," param } ] ")" [ "if" condition ] ";" ;"""
+    refuse_foreign_call(tokens)
     name = tokens.expect_kind(Kind.NAME, "a rule, a block or a test")
     if tokens.at("{") or (tokens.at_kind(Kind.NAME) and tokens.at("{", ahead=1)):
         cure = "a type is declared as `actor User {}` or `resource Document {}`"
@@ -282,14 +284,15 @@ def _parse_test(tokens: Tokens, findings: list[Diagnostic]) -> Test:
     start = tokens.take()
     name = _parse_name(tokens, "the test's name in quotes, or `fixture`")
     setup: list[Call | Name] = []
+    seen_setup: list[Token] = []
     assertions: list[Assertion] = []
 
     def parse_one() -> None:
         if tokens.at("setup") and tokens.at("{", ahead=1):
-            if setup or assertions:
+            if seen_setup or assertions:
                 cure = "join the setups, and put them before the assertions"
                 raise tokens.unexpected("`assert` or `assert_not`", cure)
-            tokens.take()
+            seen_setup.append(tokens.take())
             _parse_braced(
                 tokens, findings, "setup", lambda: setup.append(_parse_setup_line(tokens))
             )

@@ -1,6 +1,7 @@
 """Policy: a checked policy, ready for an engine, and what it knows about questions, facts and itself."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 
@@ -55,7 +56,7 @@ class Policy:
     strata: tuple[tuple[Rule, ...], ...]
     types: frozenset[str]
     actors: frozenset[str]
-    actions: Mapping[str, frozenset[str] | None]
+    actions: Mapping[str, AbstractSet[str] | None]
     shapes: Shapes
     tests: tuple[CheckedTest, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()

@@ -13,7 +13,7 @@ from authz_service.facts.value import INTEGER, Value
 from authz_service.polar import syntax
 from authz_service.polar.declarations import Declarations
 from authz_service.polar.diagnostic import Diagnostic, Help, suggest
-from authz_service.polar.goals import CURRENT_TIME, Atom, Rule, Types, Variable, types_of
+from authz_service.polar.goals import CURRENT_TIME, Atom, Rule, Types, Variable, atoms, types_of
 from authz_service.polar.policy import CheckedAssertion, CheckedTest, Policy
 from authz_service.polar.resolve import ResolvedRule, resolve
 from authz_service.polar.shapes import DERIVED
@@ -178,6 +178,10 @@ def _why_unusable(policy: Policy, fact: Fact) -> Help:
     return why
 
 
+def _asked_behind_iff(assertion: ResolvedAssertion) -> Iterable[tuple[Atom, Span]]:
+    return ((atom, atom.span) for atom, _ in atoms(assertion.condition.body))
+
+
 class _Vocabulary:
     """The predicates that rules derive or facts can have, and the actors and actions of questions."""
 
@@ -198,9 +202,10 @@ class _Vocabulary:
         except InvalidRequest as error:
             findings.append(Diagnostic("P505", error.message, span))
             return
-        if atom.key not in self._keys:
-            message = f"no rule and no fact can make {atom} hold"
-            findings.append(Diagnostic("P505", message, span, self._help(atom.predicate)))
+        for asked, place in ((atom, span), *_asked_behind_iff(assertion)):
+            if asked.key not in self._keys:
+                message = f"no rule and no fact can make {asked} hold"
+                findings.append(Diagnostic("P505", message, place, self._help(asked.predicate)))
 
     def _check_question(self, atom: Atom, types: Types) -> None:
         """Ask of `allow` and permissions what the service asks of a question."""

@@ -263,7 +263,9 @@ def _is_equation(goal: Goal) -> bool:
 def _finding(unsafe: _Unsafe, rule: ResolvedRule) -> Diagnostic:
     variable = min(unsafe.unbound, key=lambda variable: variable.name)
     shown = "a value here" if variable.is_anonymous else f"`{variable.name}`"
-    if isinstance(unsafe.goal, Negation):
+    if f"@{variable.name}" == CURRENT_TIME.name:
+        cure = f"the current time is written `{CURRENT_TIME.name}`"
+    elif isinstance(unsafe.goal, Negation):
         cure = "use it in a condition outside of the `not`"
     else:
         cure = "use it in a condition on a stored fact, such as `has_relation(...)`"

@@ -7,7 +7,9 @@ declares are meant, if it declares any.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 
 from authz_service.errors import InvalidRequest, UnknownType, UnusableFact
 from authz_service.facts.fact import Fact
@@ -19,6 +21,7 @@ from authz_service.polar.goals import (
     Conjunction,
     Membership,
     Rule,
+    Term,
     Variable,
     atoms,
 )
@@ -69,6 +72,22 @@ class Shape:
 
     def __str__(self) -> str:
         return f"{self.predicate}({', '.join(map(str, self.args))})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnyOf(AbstractSet[str]):
+    """The union of some sets. Types share what a rule says about hundreds of them."""
+
+    parts: tuple[AbstractSet[str], ...]
+
+    def __contains__(self, text: object) -> bool:
+        return any(text in part for part in self.parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(chain.from_iterable(self.parts)))
+
+    def __len__(self) -> int:
+        return len(set().union(*self.parts))
 
 
 class Shapes:
@@ -146,7 +165,8 @@ def _unusable(fact: Fact, shapes: list[Shape]) -> UnusableFact:
     value = fact.args[position]
     if value.type == STRING:
         known = [v.id for shape in nearest for v in shape.args[position].values or ()]
-        hint = f"; {did_you_mean(value.id, known)}" if known else ""
+        is_slip = known and value.id not in known
+        hint = f"; {did_you_mean(value.id, known)}" if is_slip else ""
     hint += " " if hint.endswith("?") else "; "
     telling = [s for s in nearest if not any(t.covers(s) for t in nearest if t is not s)]
     wanted = "; ".join(map(str, (telling or nearest)[:3]))
@@ -228,39 +248,49 @@ def actors_of(rules: Sequence[Rule]) -> frozenset[str]:
 
 def actions_of(
     rules: Sequence[Rule], declarations: Declarations
-) -> Mapping[str, frozenset[str] | None]:
+) -> Mapping[str, AbstractSet[str] | None]:
     """Return the actions that can be asked of each type; None stands for any.
 
     Known are the declared permissions and the actions that rules name literally. A type that declares
     no permission but whose actions come from facts, such as custom roles, can be asked any action.
     """
-    named: dict[str, set[str]] = {
-        name: set(declaration.permissions) for name, declaration in declarations.types.items()
+    named: dict[frozenset[str], set[str]] = {}
+    from_facts = {
+        facts.types[2]
+        for facts in declarations.facts
+        if facts.predicate in DERIVED and len(facts.types) == 3
     }
-    from_facts: set[str] = set()
     for rule in rules:
         head = rule.head
         if head.predicate not in DERIVED or len(head.args) != 3:
             continue
         types = rule.types_of(head.args[2])
-        if not isinstance(head.args[1], Variable):
-            for name in types & named.keys():
-                named[name].add(head.args[1].id)
-        elif not _passes_on(rule, head.args[1]):
-            listed = _listed_actions(rule, head.args[1])
-            if listed is None:
-                from_facts |= types
-            for name in types & named.keys():
-                named[name] |= listed or set()
-    for facts in declarations.facts:
-        if facts.predicate in DERIVED and len(facts.types) == 3:
-            from_facts |= facts.types[2]
+        actions = _named_actions(rule, head.args[1])
+        if actions is None:
+            from_facts.add(types)
+        else:
+            named.setdefault(types, set()).update(actions)
+    known: dict[str, list[AbstractSet[str]]] = {
+        name: [frozenset(declaration.permissions)]
+        for name, declaration in declarations.types.items()
+    }
+    for types, actions in named.items():
+        for name in types & known.keys():
+            known[name].append(actions)
+    any_action = frozenset().union(*from_facts)
     return {
         name: None
-        if name in from_facts and not declarations.types[name].permissions
-        else frozenset(actions)
-        for name, actions in named.items()
+        if name in any_action and not declarations.types[name].permissions
+        else AnyOf(tuple(actions))
+        for name, actions in known.items()
     }
+
+
+def _named_actions(rule: Rule, action: Term) -> AbstractSet[str] | None:
+    """Return the actions that the rule is about, as far as it names them; None if facts decide that."""
+    if isinstance(action, Value):
+        return {action.id}
+    return set() if _passes_on(rule, action) else _listed_actions(rule, action)
 
 
 def _listed_actions(rule: Rule, action: Variable) -> set[str] | None:

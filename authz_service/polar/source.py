@@ -51,6 +51,10 @@ class Span:
     def text(self) -> str:
         return self.source.text[self.start : self.end]
 
+    def holds(self, other: "Span") -> bool:
+        """Say whether `other` lies in this span."""
+        return self.source is other.source and self.start <= other.start and other.end <= self.end
+
     def to(self, other: "Span") -> "Span":
         """Return the span from the start of this one to the end of `other`."""
         return Span(self.source, self.start, other.end)

@@ -72,6 +72,10 @@ class Tokens:
     def at_kind(self, kind: Kind, ahead: int = 0) -> bool:
         return self.peek(ahead).kind is kind
 
+    def at_name(self, ahead: int = 0) -> bool:
+        """Say whether a name comes next that is no reserved word."""
+        return self.at_kind(Kind.NAME, ahead) and self.peek(ahead).text not in RESERVED
+
     def accept(self, *texts: str) -> Token | None:
         return self.take() if self.at(*texts) else None
 
@@ -87,8 +91,7 @@ class Tokens:
         raise problem
 
     def expect_kind(self, kind: Kind, expected: str) -> Token:
-        token = self.peek()
-        if token.kind is kind and not (kind is Kind.NAME and token.text in RESERVED):
+        if self.at_name() if kind is Kind.NAME else self.at_kind(kind):
             return self.take()
         raise self.unexpected(expected)
 

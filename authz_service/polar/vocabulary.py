@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 
 from authz_service.facts.value import STRING, Value
-from authz_service.polar.declarations import Declarations, TypeDeclaration
+from authz_service.polar.declarations import RESOURCE, Declarations, TypeDeclaration
 from authz_service.polar.diagnostic import Diagnostic, Help, did_you_mean
 from authz_service.polar.goals import Atom, Types, types_of
 
@@ -21,16 +21,21 @@ def check_relations(
     atoms: Iterable[tuple[Atom, Types]], declarations: Declarations, findings: list[Diagnostic]
 ) -> None:
     """Add every `has_relation` to `findings` that only makes sense with its entities swapped."""
+    every = declarations.concrete(RESOURCE) or frozenset()
     for atom, types in atoms:
         name = _literal_name(atom)
         if atom.predicate != "has_relation" or len(atom.args) != 3 or name is None:
             continue
-        first = types_of(atom.args[0], types)
-        last = types_of(atom.args[2], types)
+        # A variable that is left without types, as it is by a swap, could be of any.
+        first = types_of(atom.args[0], types) or every
+        last = types_of(atom.args[2], types) or every
         if not _leads(first, name, last, declarations) and _leads(last, name, first, declarations):
-            if not declarations.declaring("has_relation", name).isdisjoint(first):
+            if first is not every and not declarations.declaring("has_relation", name).isdisjoint(
+                first
+            ):
                 continue
-            message = f'the relation "{name}" belongs to {_shown(last)}, which stands last here'
+            owners = last & declarations.declaring("has_relation", name)
+            message = f'the relation "{name}" belongs to {_shown(owners)}, which stands last here'
             cure = "the order is has_relation(owner, name, related); swap the two"
             findings.append(Diagnostic("P304", message, atom.span, cure))
 

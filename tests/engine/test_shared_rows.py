@@ -47,12 +47,18 @@ FOUND = {
     "an inline query": ("?= f(1);", ["P014"]),
     "a rule type": ("type f(x: String);", ["P014"]),
     # Variables.
-    "singleton_vars": ("actor User {} f(u: User, unused: User) if g(u);", ["P601"]),
-    "singleton_vars, in a body": (
-        "actor User {} declare g(User, User); f(u: User) if g(u, x);",
+    "singleton_vars": (
+        'actor User {} f(u: User, unused: User) if g(u); test "t" { assert f(_: User, _: User); }',
         ["P601"],
     ),
-    "singleton_vars, meant": ("actor User {} declare g(User, User); f(u: User) if g(u, _x);", []),
+    "singleton_vars, in a body": (
+        'actor User {} declare g(User, User); f(u: User) if g(u, x); test "t" { assert f(_: User); }',
+        ["P601"],
+    ),
+    "singleton_vars, meant": (
+        'actor User {} declare g(User, User); f(u: User) if g(u, _x); test "t" { assert f(_: User); }',
+        [],
+    ),
     # Types in heads.
     "unknown_specializer": ("actor User {} f(u: Usr) if g(u);", ["P201"]),
     "unknown_specializer, behind matches": (
@@ -97,7 +103,10 @@ FOUND = {
         'actor User {} has_permission(u: User, "a", o: Org) if g(u, o);',
         ["P201"],
     ),
-    "undefined rule: it is a fact": ("actor User {} f(u: User) if g(u);", []),
+    "undefined rule: it is a fact": (
+        'actor User {} f(u: User) if g(u); test "t" { assert f(_: User); }',
+        [],
+    ),
     "undefined rule, in a test": (
         'actor User {} f(u: User) if g(u); test "t" { assert h(User{"u"}); }',
         ["P505"],

@@ -1,5 +1,7 @@
 """Hypothesis strategies for trees of policies: everything that the grammar can say, and nothing else."""
 
+from itertools import chain
+
 from hypothesis import strategies as st
 
 from authz_service.facts.value import Value, boolean, integer, string
@@ -74,9 +76,11 @@ def combined(inner, *, negation):
     """And, or and not over `inner`; nested ones of the same kind would be one."""
 
     def flat(kind):
-        return tuples(inner.filter(lambda c: not isinstance(c, kind)), 2).map(
-            lambda conditions: kind(conditions, NOWHERE)
-        )
+        def merged(conditions):
+            parts = (c.conditions if isinstance(c, kind) else (c,) for c in conditions)
+            return kind(tuple(chain.from_iterable(parts)), NOWHERE)
+
+        return tuples(inner, 2).map(merged)
 
     both = flat(syntax.And) | flat(syntax.Or)
     return both | st.builds(syntax.Not, inner, st.just(NOWHERE)) if negation else both

@@ -25,7 +25,7 @@ resource Doc { roles = ["viewer"]; permissions = ["read"]; relations = { parent:
 """
 
 WRONG = {
-    "f(x) if g('a');": 'p:1:11: P001 unexpected character `\'`; write strings as "text"',
+    "f(x) if g('a');": "p:1:11: P001 unexpected 'a'; write strings as \"text\"",
     'f("a': 'p:1:3: P002 this string has no end; close it with `"` on the same line',
     "f(1.5);": "p:1:3: P003 `1.5` is not an integer; numbers are whole: `42`, `-7`",
     "f(9223372036854775808);": "p:1:3: P004 this integer does not fit into 64 bits; "
@@ -62,7 +62,8 @@ WRONG = {
     "f(1, 2, 3, 4, 5, 6);": "p:1:1: P220 `f` has 6 arguments; use at most 5",
     'f(Actor{"a"});': "p:1:3: P222 `Actor` is abstract; name the entity's own type",
     "f(x) if g(x);": "p:1:3: P301 nothing tells the type of `x`; say what it is, as in `x matches User`",
-    "f(x: String) if x < 3 and g(x);": "p:1:3: P303 no value of `x` can meet all conditions on its type",
+    "f(x: String) if x < 3 and g(x);": "p:1:3: P303 no value of `x` can meet all conditions on its type; "
+    "its declaration wants String; `x < 3` wants Integer",
     "f(x: String) if x < y and g(x) and h(y) and y matches Integer;": "p:1:3: P303 no value of `x` can meet "
     "all conditions on its type",
     'f(x) if g(x) and x < "a";': "p:1:18: P302 `<` compares Integers, not String",
@@ -131,10 +132,7 @@ MORE = {
     "ok?(x: User) if g(x);": [
         "p:1:3: P010 expected `(` after the rule's name, found `?`; names are letters, digits and `_`"
     ],
-    "f(x: User) if g(x) & h(x);": [
-        "p:1:20: P001 unexpected character `&`; write `and`",
-        "p:1:22: P010 expected `and`, `or` or `;` after the condition, found `h`",
-    ],
+    "f(x: User) if g(x) & h(x);": ["p:1:20: P001 unexpected `&`; write `and`"],
     "f(x: User) if g(x) | h(x);": [
         "p:1:20: P010 expected `and`, `or` or `;` after the condition, found `|`; alternatives are written `or`"
     ],
@@ -278,7 +276,7 @@ MORE = {
         "p:1:3: P301 nothing tells the type of `_`; give it a name, and say what it is, as in `x matches User`"
     ],
     "f(x: String) if x = 3 and g(x);": [
-        "p:1:3: P303 no value of `x` can meet all conditions on its type"
+        "p:1:3: P303 no value of `x` can meet all conditions on its type; its declaration wants String; `x = 3` wants Integer"
     ],
     BLOCKS + "f(_: User);\ng(d: Doc) if f(u) and h(d);": [
         "p:4:16: P401 nothing limits `u` to finitely many values; use it in a condition on a stored fact, such as `has_relation(...)`"
@@ -363,10 +361,12 @@ MORE = {
 # Valid policies with all their warnings.
 WARNED = {
     "f(user: String, d: Integer) if g(d);": [
-        "p:1:3: P601 `user` is used only here; write `_user` or `_` if that is meant"
+        "p:1:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        "p:1:3: P601 `user` is used only here; write `_user` or `_` if that is meant",
     ],
     "actor User {}\ndeclare g(User, String);\nf(u: User) if g(u, d);": [
-        "p:3:20: P601 `d` is used only here; write `_d` or `_` if that is meant"
+        "p:3:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        "p:3:20: P601 `d` is used only here; write `_d` or `_` if that is meant",
     ],
     'actor User {}\nresource Doc { permissions = ["read"]; "read" if tagged(resource, tag); }\ndeclare tagged(Doc, String);': [
         "p:2:67: P601 `tag` is used only here; write `_tag` or `_` if that is meant"
@@ -385,39 +385,50 @@ WARNED = {
         'p:2:40: P602 no rule grants an actor the permission "b" of `global`; write the rule that grants it, or remove it',
     ],
     "test fixture a { f(1); }\ng(x: Integer) if f(x);": [
-        "p:1:14: P602 no test uses the fixture `a`; remove it"
+        "p:1:14: P602 no test uses the fixture `a`; remove it",
+        "p:2:1: P602 no rule and no test asks for `g`; remove it, or assert it in a test",
     ],
     "f(x: Integer) if g(x) and x = 1 and x = 2;": [
-        "p:1:1: P603 this rule can never apply; its conditions contradict each other"
+        "p:1:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        "p:1:1: P603 this rule can never apply; its conditions contradict each other",
     ],
     "f(x: Integer) if g(x) and x in [1, 2] and 3 = x;": [
-        "p:1:1: P603 this rule can never apply; its conditions contradict each other"
+        "p:1:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        "p:1:1: P603 this rule can never apply; its conditions contradict each other",
     ],
     "f(x: Integer) if g(x) and false;": [
-        "p:1:1: P603 this rule can never apply; its conditions contradict each other"
+        "p:1:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        "p:1:1: P603 this rule can never apply; its conditions contradict each other",
     ],
     USED + 'f(u: User, d: Doc) if has_permission(u, "write", d);': [
+        "p:4:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
         'p:4:1: P603 this rule can never apply; no rule and no fact can make has_permission(u, "write", d) hold',
         'p:4:23: P604 `Doc` declares no permission "write"; known are `read`',
     ],
     "f(x: String) if allow(x, x, x) and g(x);\nallow(x: Integer, y: Integer, z: Integer) if h(x, y, z);": [
+        "p:1:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
         "p:1:1: P603 this rule can never apply; no rule and no fact can make allow(x, x, x) hold",
         "p:2:1: P603 this rule can never apply; a question has an actor, an action that is a String, and a resource",
     ],
     USED + 'f(u: User, d: Doc) if has_role(u, "viewr", d);': [
-        'p:4:23: P604 `Doc` declares no role "viewr"; did you mean `viewer`?'
+        "p:4:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        'p:4:23: P604 `Doc` declares no role "viewr"; did you mean `viewer`?',
     ],
     USED + 'f(u: User, d: Doc) if has_relation(d, "parnt", e) and e matches Doc and g(u);': [
-        'p:4:23: P604 `Doc` declares no relation "parnt"; did you mean `parent`?'
+        "p:4:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        'p:4:23: P604 `Doc` declares no relation "parnt"; did you mean `parent`?',
     ],
     USED + 'f(u: User) if has_relation(d, "author", d) and d matches Doc and g(u);': [
-        'p:4:15: P604 the relation "author" leads to `User`, not to `Doc`; such a fact cannot follow from the declaration'
+        "p:4:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        'p:4:15: P604 the relation "author" leads to `User`, not to `Doc`; such a fact cannot follow from the declaration',
     ],
     'global { roles = ["staff"]; permissions = ["x"]; "x" if "staff"; }\nactor User {}\nf(u: User) if has_role(u, "stuff");': [
-        'p:3:15: P604 `global` declares no role "stuff"; did you mean `staff`?'
+        "p:3:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        'p:3:15: P604 `global` declares no role "stuff"; did you mean `staff`?',
     ],
     'f(1);\ntest "t" { setup { } }': [
-        'p:2:6: P605 the test "t" asserts nothing; add an `assert`, or remove it'
+        "p:1:1: P602 no rule and no test asks for `f`; remove it, or assert it in a test",
+        'p:2:6: P605 the test "t" asserts nothing; add an `assert`, or remove it',
     ],
     USED + 'test "t" { assert_not has_role(User{"a"}, "viewr", Doc{"d"}); }': [
         'p:4:12: P604 `Doc` declares no role "viewr"; did you mean `viewer`?'
@@ -430,6 +441,12 @@ WARNED = {
     ],
     'resource U {}\nresource D { permissions = ["read"]; }\nhas_permission(u: U, "read", d: D) if g(u, d);': [
         'p:2:29: P602 no rule grants an actor the permission "read" of `D`; write the rule that grants it, or remove it'
+    ],
+    'actor User {}\nis_unsupervised(u: User) if g(u);\nallow(u: User, "x", d: User) if h(u, d) and not is_unsuprevised(u);': [
+        "p:2:1: P602 no rule and no test asks for `is_unsupervised`; conditions ask for `is_unsuprevised`, which no rule derives; is it the same?"
+    ],
+    'actor User {}\ndeclare h(User, User);\nallow(u: User, "x", d: User) if h(u, d);\ntest "t" { assert allow(User{"a"}, "x", u: User) iff h(User{"a"}, v) and u = User{"b"}; }': [
+        "p:4:67: P601 `v` is used only here; write `_v` or `_` if that is meant"
     ],
 }
 
