@@ -119,6 +119,8 @@ class _Inference:
         actors = declarations.concrete(ACTOR) or _NO_TYPES
         for facts in declarations.facts:
             self._widen(facts.predicate, facts.types)
+            if (facts.predicate, len(facts.types)) == _RELATION:
+                self._widen(_ANY_RELATION, facts.types)
         if declarations.globals.roles:
             self._widen("has_role", (actors, _STRINGS))
         for declaration in declarations.types.values():
@@ -213,15 +215,23 @@ class _Inference:
             yield variable, Growing(members=self._bits.of(types))
 
     def _produce(self, index: int, sets: Mapping[Variable, Growing]) -> None:
-        """Let the head of rule `index` tell the types of its variables, now and as they grow."""
-        head = self._rules[index].head
-        self._widen_by(head, self.types[index])
-        for number, arg in enumerate(head.args):
-            if isinstance(arg, Variable) and arg in sets:
-                for predicate in _told_of(head):
-                    position = self._at((predicate, len(head.args), number))
-                    position.take(sets[arg].members)
-                    sets[arg].join(position)
+        """Let rule `index` tell the types of its variables, now and as they grow.
+
+        Not its head alone: facts that a condition asks for may be stored, and then other conditions on
+        the predicate meet them, too.
+        """
+        rule = self._rules[index]
+        self._widen_by(rule.head, self.types[index])
+        for atom in dict.fromkeys((rule.head, *(atom for atom, _ in atoms(rule.body)))):
+            for number, arg in enumerate(atom.args):
+                if isinstance(arg, Variable) and arg in sets:
+                    for predicate in _told_of(atom):
+                        self._feed((predicate, len(atom.args), number), sets[arg])
+
+    def _feed(self, position: _Position, types: Growing) -> None:
+        fed = self._at(position)
+        fed.take(types.members)
+        types.join(fed)
 
     def _widen_by(self, atom: Atom, types: Types) -> None:
         for predicate in _told_of(atom):
@@ -236,6 +246,8 @@ class _Inference:
         return self._positions.setdefault(position, Growing())
 
 
+_RELATION = ("has_relation", 3)
+
 # Kept apart from the relations that blocks declare; no author can write these names of predicates.
 _ANY_RELATION = "has_relation *"
 
@@ -246,14 +258,14 @@ def _named(relation: str) -> str:
 
 def _relation_name(atom: Atom) -> str:
     """Return the relation that the atom names; empty if it names none or is about something else."""
-    if atom.key != ("has_relation", 3) or not isinstance(atom.args[1], Value):
+    if atom.key != _RELATION or not isinstance(atom.args[1], Value):
         return ""
     return atom.args[1].id
 
 
 def _told_of(atom: Atom) -> Sequence[str]:
     """Return the predicates about which the arguments of `atom` tell something."""
-    if atom.key != ("has_relation", 3):
+    if atom.key != _RELATION:
         return (atom.predicate,)
     name = _relation_name(atom)
     return (atom.predicate, _named(name) if name else _ANY_RELATION)

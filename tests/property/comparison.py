@@ -12,10 +12,11 @@ from random import Random
 
 import random_policies
 from answer_sets import allow_text, permitted
-from examples import entity, fact, load, permits, snapshot
+from examples import STEPS, entity, fact, load, permits, snapshot
 from random_policies import NOW
 
 from authz_service.engine.engines import Engine
+from authz_service.engine.program import Budget
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.value import BOOLEAN, INTEGER, STRING, Value, string
 from authz_service.polar.diagnostic import PolicyInvalid
@@ -94,6 +95,7 @@ def against_clingo(seed: int) -> tuple[str, Counter[str]]:
     if loaded is None:
         return text, Counter(["refused"])
     lines = [line for line in random_policies.facts(random) if _is_usable(loaded, line)]
+    _check_types(loaded, lines)
     model = permitted(loaded.policy.rules, map(fact, lines), VALUES, NOW)
     outcomes: Counter[str] = Counter(["compared"])
     for question in random_policies.questions():
@@ -103,6 +105,23 @@ def against_clingo(seed: int) -> tuple[str, Counter[str]]:
         assert answer == expected, f"{question}\n{text}\n" + "\n".join(lines)
         outcomes["PERMIT" if answer else "DENY"] += 1
     return text, outcomes
+
+
+def _check_types(loaded, lines: list[str]) -> None:
+    """Whatever a rule binds its variables to has one of the types that were inferred for them.
+
+    Open positions, strata and shapes all rely on these types.
+    """
+    model = loaded.program.model(map(fact, lines), VALUES, NOW, Budget(STEPS))
+    for rule in loaded.policy.rules:
+        for start in model._every_value(rule):
+            for binding in model._solutions(rule.body, start):
+                wrong = {
+                    v: b
+                    for v, b in binding.items()
+                    if v in rule.types and b.type not in rule.types[v]
+                }
+                assert not wrong, (rule, wrong)
 
 
 def _loaded(text: str):

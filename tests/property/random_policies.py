@@ -70,7 +70,7 @@ def policy(random: Random, *, recursive: bool = False) -> str:
     If `recursive`, rules may also use the predicate that they derive, under `not` as well.
     """
     known = dict(STORED)
-    lines = [*_blocks(random), *_declarations()]
+    lines = [*_blocks(random), *_declarations(random)]
     for layer in range(random.randint(1, 4)):
         name = f"l{layer}"
         types = random.choice(
@@ -114,11 +114,13 @@ def _blocks(random: Random) -> list[str]:
     ]
 
 
-def _declarations() -> Iterator[str]:
-    """Tell the types of the stored predicates."""
+def _declarations(random: Random) -> Iterator[str]:
+    """Tell the types of most stored predicates; those of the others follow from the rules, or do not."""
     yield "declare s9(User, String);"
+    declared = 0.75 if random.random() < 0.5 else 1.0
     for name, types in STORED.items():
-        yield f"declare {name}({', '.join(types)});"
+        if random.random() < declared:
+            yield f"declare {name}({', '.join(types)});"
 
 
 def facts(random: Random) -> list[str]:
@@ -198,6 +200,8 @@ def _rule(
             params.append(f"_: {kind}")
         elif choice < 0.22 and scope.variables.get(kind):
             params.append(random.choice(scope.variables[kind]))
+        elif choice < 0.27:
+            params.append(scope.new(kind))
         else:
             params.append(f"{scope.new(kind)}: {kind}")
     if allow_fact and "Integer" not in types and random.random() < 0.1:
