@@ -1,5 +1,7 @@
 """The command `authz` and its subcommands."""
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -42,4 +44,8 @@ def root(
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A character that the terminal cannot show is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -79,20 +79,15 @@ def run_policy_tests(
     tests = [test for test in policy.tests if wanted.search(test.name)]
     if not tests:
         message = f"no test matches `{run}`" if policy.tests else "the policy has no tests"
+        if as_json:
+            _print_results_json([])
         output.fail(message, output.EXIT_FINDINGS)
     if not as_json:
         print_findings(output.stderr, policy.warnings)
     results = _run(policy, tests, is_shown=not as_json)
     failed = sum(not result.passed for result in results)
     if as_json:
-        output.print_json(
-            {
-                "success": not failed,
-                "passed": len(results) - failed,
-                "failed": failed,
-                "tests": [result_json(result) for result in results],
-            }
-        )
+        _print_results_json(results)
     else:
         for result in results:
             print_result(output.stdout, result)
@@ -213,6 +208,18 @@ def _own_rules(files: Sequence[PolicyFile], policy: Policy) -> int:
     """Count the rules that stand in the files; a policy without `allow` has some that do not."""
     names = {file.name for file in files}
     return sum(rule.span.source.name in names for rule in policy.rules)
+
+
+def _print_results_json(results: Sequence[TestResult]) -> None:
+    passed = sum(result.passed for result in results)
+    output.print_json(
+        {
+            "success": 0 < passed == len(results),
+            "passed": passed,
+            "failed": len(results) - passed,
+            "tests": [result_json(result) for result in results],
+        }
+    )
 
 
 def _contents(files: Sequence[PolicyFile], policy: Policy) -> str:

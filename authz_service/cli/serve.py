@@ -11,6 +11,7 @@ from rich.table import Table
 
 from authz_service.cli import output
 from authz_service.engine.engines import Engine
+from authz_service.pap.policy_files import STANDARD_INPUT
 from authz_service.settings import Settings
 
 
@@ -51,6 +52,8 @@ def serve(
     )
     if settings.watch and not settings.policy:
         output.fail("there is nothing to watch; give the policy with --policy", output.EXIT_USAGE)
+    if settings.watch and STANDARD_INPUT in settings.policy:
+        output.fail("standard input cannot be watched; give a file or a folder", output.EXIT_USAGE)
     # The other commands start faster without the server and all that it needs.
     from authz_service.cli.run_server import run_server  # noqa: PLC0415
 

@@ -8,13 +8,16 @@ Rule 3: the caller hears of success only when the write is durable and every lat
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from threading import Event
 from typing import TypeVar
 
 from authz_service.engine.engines import LoadedPolicy, Loader
 from authz_service.engine.policy_tests import run_tests
-from authz_service.errors import InvalidRequest, NoPolicy
+from authz_service.errors import DeadlinePassed, InvalidRequest, NoPolicy
 from authz_service.facts.change import Operation, Write, WriteOutcome
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import Revision
@@ -61,6 +64,9 @@ class PolicyAdministrationPoint:
         self._replica = replica
         self._load_policy = load_policy
         self._turn = asyncio.Lock()
+        # Tests can take long; they never hold up the threads that write.
+        self._testing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy-tests")
+        self._closing = Event()
         self._running: set[asyncio.Task[object]] = set()
 
     async def write_facts(self, store: str, writes: Sequence[Write]) -> FactsWritten:
@@ -79,8 +85,14 @@ class PolicyAdministrationPoint:
         Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, StoreNotFound and StoreUnavailable; the
         policy before then stays active.
         """
-        # Before it is this policy's turn: tests can take long, and other writes need not wait for them.
-        policy = await asyncio.to_thread(self._tested, files, skip_tests=skip_tests)
+        # Before it is this policy's turn: other writes need not wait for its tests.
+        given_up = Event()
+        work = partial(self._tested, files, skip_tests=skip_tests, given_up=given_up)
+        try:
+            policy = await asyncio.get_running_loop().run_in_executor(self._testing, work)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
         return await self._in_turn(lambda: self._publish(store, files, policy))
 
     async def policy(self, store: str, version: int | None) -> PolicyVersion:
@@ -88,7 +100,9 @@ class PolicyAdministrationPoint:
         return await self._in_turn(lambda: self._store.policy(store, version))
 
     async def close(self) -> None:
-        """Wait for the writes that have begun."""
+        """Wait for the writes that have begun; tests that run end without a result."""
+        self._closing.set()
+        await asyncio.to_thread(self._testing.shutdown, cancel_futures=True)
         if self._running:
             await asyncio.wait(self._running)
 
@@ -124,14 +138,17 @@ class PolicyAdministrationPoint:
         if write.operation is Operation.INSERT:
             loaded.policy.check_fact(write.fact)
 
-    def _tested(self, files: Sequence[PolicyFile], *, skip_tests: bool) -> Policy:
+    def _tested(self, files: Sequence[PolicyFile], *, skip_tests: bool, given_up: Event) -> Policy:
         policy = self._load_policy(files).policy
-        if not skip_tests:
-            now = int(datetime.now(UTC).timestamp())
-            results = run_tests(policy, policy.tests, now, self._evaluation_steps)
-            failures = [finding for result in results for finding in result.failures]
-            if failures:
-                raise PolicyTestsFailed(failures)
+        now = int(datetime.now(UTC).timestamp())
+        tests = () if skip_tests else policy.tests
+        failures: list[Diagnostic] = []
+        for result in run_tests(policy, tests, now, self._evaluation_steps):
+            failures += result.failures
+            if given_up.is_set() or self._closing.is_set():
+                raise DeadlinePassed("nobody waits for the tests of this policy any longer")
+        if failures:
+            raise PolicyTestsFailed(failures)
         return policy
 
     def _publish(self, store: str, files: Sequence[PolicyFile], policy: Policy) -> PolicyPublished:

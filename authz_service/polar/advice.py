@@ -192,6 +192,7 @@ class _Usage:
             args = [*owner, string(name), self._declarations.type_names]
             return "" if self._asked.matching("has_relation", args) else "follows the relation"
         is_granted = self._granted.matching("has_permission", args)
+        is_granted = is_granted or self._granted.matching("allow", args)
         is_stored = self._shapes.may_hold("has_permission", args)
         return "" if is_granted or is_stored else "grants an actor the permission"
 

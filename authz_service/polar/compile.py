@@ -8,11 +8,11 @@ from authz_service.polar.advice import advise
 from authz_service.polar.declarations import Declarations, collect
 from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid, in_source_order
 from authz_service.polar.expand import expand
-from authz_service.polar.goals import Atom, Rule, Types, atoms
+from authz_service.polar.goals import Atom, Types, atoms
 from authz_service.polar.infer import infer
 from authz_service.polar.parser import parse
 from authz_service.polar.policy import Policy
-from authz_service.polar.policy_tests import ResolvedAssertion, check_tests, resolve_assertions
+from authz_service.polar.policy_tests import check_tests, resolve_assertions
 from authz_service.polar.resolve import ResolvedRule, resolve
 from authz_service.polar.safety import order_rules
 from authz_service.polar.shapes import actions_of, actors_of, shapes_of
@@ -53,12 +53,12 @@ def check_policy(files: Sequence[PolicyFile]) -> Policy:
     own = len(rules)
     rules += _default_allow(rules)
     types = _types(rules, declarations, findings)
-    condition_types = infer([a.condition for a in assertions], declarations, findings)
+    conditions = [assertion.condition for assertion in assertions]
+    condition_types = _types_behind_iff(rules, conditions, declarations, findings)
     checks.passed()
-    ordered = _ordered(rules, assertions, [*types, *condition_types], findings)
+    ordered = order_rules([*rules, *conditions], [*types, *condition_types], findings)
     checks.passed()
-    conditions = ordered[len(rules) :]
-    ordered = ordered[: len(rules)]
+    ordered, ordered_conditions = ordered[: len(rules)], ordered[len(rules) :]
     strata = stratify(ordered, findings)
     checks.passed()
     policy = Policy(
@@ -68,7 +68,9 @@ def check_policy(files: Sequence[PolicyFile]) -> Policy:
         actions=actions_of(ordered, declarations),
         shapes=shapes_of(ordered, declarations),
     )
-    checked = check_tests(items, list(zip(assertions, conditions, strict=True)), policy, findings)
+    checked = check_tests(
+        items, list(zip(assertions, ordered_conditions, strict=True)), policy, findings
+    )
     policy = replace(policy, tests=checked)
     warnings = in_source_order(advise(items, ordered, own, declarations, policy), sources)
     # What is wrong with a test often has its cause in a rule that is valid and not meant so.
@@ -105,7 +107,8 @@ def _check_size(sources: Sequence[PolicySource], findings: list[Diagnostic]) -> 
     if size > MAX_POLICY_BYTES:
         message = f"the policy has {size} bytes"
         cure = f"at most {MAX_POLICY_BYTES} are allowed"
-        findings.append(Diagnostic("P006", message, Span(sources[0], 0, 0), cure))
+        largest = max(sources, key=lambda source: len(source.text))
+        findings.append(Diagnostic("P006", message, Span(largest, 0, 0), cure))
 
 
 def _declared(items: Sequence[Item], findings: list[Diagnostic]) -> Declarations:
@@ -133,14 +136,22 @@ def _types(
     return types
 
 
-def _ordered(
+def _types_behind_iff(
     rules: Sequence[ResolvedRule],
-    assertions: Sequence[ResolvedAssertion],
-    types: Sequence[Types],
+    conditions: Sequence[ResolvedRule],
+    declarations: Declarations,
     findings: list[Diagnostic],
-) -> list[Rule]:
-    conditions = [assertion.condition for assertion in assertions]
-    return order_rules([*rules, *conditions], types, findings)
+) -> list[Types]:
+    """Return the types of the variables of conditions in tests, which the rules tell as they tell others.
+
+    The other way round conditions tell the rules nothing, so the rules are typed without them before.
+    """
+    if not conditions:
+        return []
+    found: list[Diagnostic] = []
+    types = infer([*rules, *conditions], declarations, found)
+    findings += [f for f in found if any(c.span.holds(f.span) for c in conditions)]
+    return types[len(rules) :]
 
 
 def _atoms(rule: ResolvedRule, types: Types) -> list[tuple[Atom, Types]]:

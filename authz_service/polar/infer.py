@@ -75,7 +75,7 @@ def infer(
 
 def _untyped(variable: Variable, place: Span, told: Sequence[_Told]) -> Diagnostic:
     """Return the finding about a variable without a type: nothing told it, or what did contradicts."""
-    if told:
+    if told and not frozenset.intersection(*(types for _, types in told)):
         message = f"no value of `{variable.shown}` can meet all conditions on its type"
         return Diagnostic("P303", message, place, partial(_shown, told))
     message = f"nothing tells the type of `{variable.shown}`"

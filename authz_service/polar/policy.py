@@ -85,10 +85,14 @@ class Policy:
     def check_action(self, action: str, resource_type: str) -> None:
         """Raise UnknownAction if the declared type `resource_type` has no such action."""
         actions = self.actions[resource_type]
-        if actions is not None and action not in actions:
+        if actions is not None and not self.knows(action, resource_type):
             known = did_you_mean(action, actions) or "it has no actions"
             message = f'the policy knows no action "{action}" for `{resource_type}`; {known}'
             raise UnknownAction(message, field="action")
+
+    def knows(self, action: str, resource_type: str) -> bool:
+        actions = self.actions[resource_type]
+        return actions is None or action in actions
 
     def check_fact(self, fact: Fact) -> None:
         """Raise UnusableFact or UnknownType, naming the cure, if no rule can use `fact`."""

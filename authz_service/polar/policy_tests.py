@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from authz_service.errors import InvalidRequest
 from authz_service.facts.fact import MAX_ARGS, Fact
-from authz_service.facts.value import INTEGER, Value
+from authz_service.facts.value import INTEGER, STRING, Value
 from authz_service.polar import syntax
 from authz_service.polar.declarations import Declarations
 from authz_service.polar.diagnostic import Diagnostic, Help, suggest
@@ -55,8 +55,12 @@ def _resolved(
     by_name: dict[str, syntax.Param] = {}
     for param in params:
         if isinstance(param.term, syntax.Variable):
-            known = by_name.get(param.term.name)
-            by_name[param.term.name] = param if known is None or known.type is None else known
+            known = by_name.setdefault(param.term.name, param)
+            if known.type is None:
+                by_name[param.term.name] = param
+            elif param.type not in (None, known.type):
+                message = f"`{param.term.name}` has two types"
+                findings.append(Diagnostic("P506", message, param.term.span, "write one of them"))
     variables = tuple(by_name.values())[:MAX_ARGS]
     condition = syntax.Rule(_CONDITION, variables, assertion.condition, span)
     resolved = resolve(condition, declarations, findings)
@@ -72,7 +76,11 @@ def _types_of(
 ) -> frozenset[str]:
     """Return the types that the variable ranges over. The condition must not narrow them."""
     if param.type is not None:
-        return declarations.concrete(param.type.text) or frozenset()
+        types = declarations.concrete(param.type.text)
+        if types == frozenset():
+            message = f"`{param.type.text}` has no types, so this says nothing"
+            findings.append(Diagnostic("P506", message, param.type.span, "declare one"))
+        return types or frozenset()
     assert isinstance(param.term, syntax.Variable)
     shown = Variable(param.term.name).shown
     cure = f"say of what type it is, as in `{shown}: User`"
@@ -178,34 +186,51 @@ def _why_unusable(policy: Policy, fact: Fact) -> Help:
     return why
 
 
-def _asked_behind_iff(assertion: ResolvedAssertion) -> Iterable[tuple[Atom, Span]]:
-    return ((atom, atom.span) for atom, _ in atoms(assertion.condition.body))
-
-
 class _Vocabulary:
-    """The predicates that rules derive or facts can have, and the actors and actions of questions."""
+    """What rules derive and facts can have, and the actors and actions of questions."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        shapes = [shape for group in policy.shapes.by_predicate.values() for shape in group]
-        self._keys = {(shape.predicate, len(shape.args)) for shape in shapes}
-        self._keys |= {rule.head.key for rule in policy.rules}
+        self._types: dict[tuple[str, int], list[set[str]]] = {}
+        for group in policy.shapes.by_predicate.values():
+            for shape in group:
+                self._add((shape.predicate, len(shape.args)), [arg.types for arg in shape.args])
+        for rule in policy.rules:
+            self._add(rule.head.key, [rule.types_of(arg) for arg in rule.head.args])
+
+    def _add(self, key: tuple[str, int], types: Sequence[frozenset[str]]) -> None:
+        known = self._types.setdefault(key, [set() for _ in types])
+        for position, more in zip(known, types, strict=True):
+            position.update(more)
 
     def check(self, assertion: ResolvedAssertion, findings: list[Diagnostic]) -> None:
         """Add an assertion to `findings` that asks for what the policy does not know: most likely a slip.
 
         That something known never holds is a good thing to assert.
         """
-        atom, types, span = assertion.atom, assertion.types, assertion.span
         try:
-            self._check_question(atom, types)
+            self._check_question(assertion.atom, assertion.types)
         except InvalidRequest as error:
-            findings.append(Diagnostic("P505", error.message, span))
+            findings.append(Diagnostic("P505", error.message, assertion.span))
             return
-        for asked, place in ((atom, span), *_asked_behind_iff(assertion)):
-            if asked.key not in self._keys:
-                message = f"no rule and no fact can make {asked} hold"
-                findings.append(Diagnostic("P505", message, place, self._help(asked.predicate)))
+        problem = self._problem(assertion.atom, assertion.types)
+        if problem is not None:
+            message, cure = problem
+            findings.append(Diagnostic("P505", message, assertion.span, cure))
+        for atom, _ in atoms(assertion.condition.body):
+            if atom.key not in self._types:
+                message = f"no rule and no fact can make {atom} hold"
+                findings.append(Diagnostic("P505", message, atom.span, self._help(atom.predicate)))
+
+    def _problem(self, atom: Atom, types: Types) -> tuple[str, Help] | None:
+        if atom.key not in self._types:
+            return f"no rule and no fact can make {atom} hold", self._help(atom.predicate)
+        for number, (arg, known) in enumerate(zip(atom.args, self._types[atom.key], strict=True)):
+            wrong = types_of(arg, types)
+            if wrong and wrong.isdisjoint(known):
+                message = f"`{atom.predicate}` has no {_either(wrong)} as argument {number + 1}"
+                return message, f"it has {_either(known)} there"
+        return None
 
     def _check_question(self, atom: Atom, types: Types) -> None:
         """Ask of `allow` and permissions what the service asks of a question."""
@@ -216,12 +241,18 @@ class _Vocabulary:
         if atom.predicate == "allow" and actors.isdisjoint(self._policy.actors):
             self._policy.check_actor(min(actors, default="Actor"))
         kinds = sorted(types_of(resource, types) & self._policy.types)
-        if isinstance(action, Value) and len(kinds) == 1:
-            self._policy.check_action(action.id, kinds[0])
+        if isinstance(action, Value) and action.type == STRING:
+            refused = [kind for kind in kinds if not self._policy.knows(action.id, kind)]
+            if kinds and refused == kinds:
+                self._policy.check_action(action.id, kinds[0])
 
     def _help(self, predicate: str) -> Help:
-        arities = sorted(arity for known, arity in self._keys if known == predicate)
+        arities = sorted(arity for known, arity in self._types if known == predicate)
         if arities:
             plural = "" if arities == [1] else "s"
             return f"`{predicate}` has {' or '.join(map(str, arities))} argument{plural}"
-        return suggest(predicate, {known for known, _ in self._keys})
+        return suggest(predicate, {known for known, _ in self._types})
+
+
+def _either(types: Iterable[str]) -> str:
+    return " | ".join(f"`{name}`" for name in sorted(types)[:10])

@@ -24,6 +24,7 @@ from authz_service.polar.goals import (
     Term,
     Variable,
     atoms,
+    leaves,
 )
 from authz_service.polar.matching import Arg, MatchIndex, args_of
 
@@ -191,7 +192,34 @@ def shapes_of(rules: Sequence[Rule], declarations: Declarations) -> Shapes:
     }
     for predicate, args in sorted(asked, key=str):
         shapes.extend(_asked(predicate, tuple(map(_arg_shape, args)), declarations))
+    shapes.extend(shape for rule in rules for shape in _compared_roles(rule))
     return Shapes(shapes, declarations)
+
+
+def _compared_roles(rule: Rule) -> Iterator[Shape]:
+    """Yield the roles that the rule names by comparing: `has_role(user, role, team) and role = "boss"`."""
+    for atom, _ in atoms(rule.body):
+        if atom.predicate != "has_role" or len(atom.args) not in (2, 3):
+            continue
+        name = atom.args[1]
+        named = _compared(rule, name) if isinstance(name, Variable) else frozenset()
+        if named:
+            actor, _, *owner = map(_arg_shape, args_of(atom, rule.types))
+            yield Shape("has_role", (actor, ArgShape(frozenset({STRING}), named), *owner))
+
+
+def _compared(rule: Rule, variable: Variable) -> frozenset[Value]:
+    """Return the Strings that some condition of the rule compares `variable` with by `=` or `in`."""
+    found: set[Value] = set()
+    for goal in leaves(rule.body):
+        match goal:
+            case Membership(term, values) if term == variable:
+                found.update(values)
+            case Comparison("=", left, right) if variable in (left, right):
+                found.update(term for term in (left, right) if isinstance(term, Value))
+            case _:
+                continue
+    return frozenset(value for value in found if value.type == STRING)
 
 
 def _declared(declarations: Declarations) -> Iterator[Shape]:

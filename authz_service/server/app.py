@@ -19,6 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from authz_service.engine.engines import LoadedPolicy, loader
+from authz_service.errors import AuthzError
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
@@ -104,7 +105,12 @@ class Server:
 
         Raises what `PolicyAdministrationPoint.publish` raises.
         """
-        published = await self._pap.publish(DEFAULT_STORE, files, skip_tests=False)
+        try:
+            published = await self._pap.publish(DEFAULT_STORE, files, skip_tests=False)
+        except AuthzError as error:
+            _log.warning("policy refused", reason=error.reason)
+            raise
+        _log.info("policy published", version=published.version.version, tests=published.tests)
         await self._refresh_health()
         return published
 

@@ -46,7 +46,7 @@ def folder(tmp_path):
 
 def test_a_good_policy(folder):
     valid = run("policy", "validate", str(folder))
-    assert (valid.returncode, valid.stdout) == (0, "2 files, 2 types, 3 rules, 2 tests: ok\n")
+    assert (valid.returncode, valid.stdout) == (0, "2 files, 2 types, 1 rule, 2 tests: ok\n")
     assert json.loads(run("policy", "validate", str(folder), "--json").stdout) == {
         "errors": [],
         "warnings": [],
@@ -68,12 +68,12 @@ def test_only_the_named_tests_run(folder):
 
 
 def test_warnings_are_findings(folder):
-    (folder / "more.polar").write_text("f(user: User, doc: Doc) if g(doc);\n")
+    (folder / "more.polar").write_text('has_role(u: User, "viewer", doc: Doc) if g(doc);\n')
     valid = run("policy", "validate", str(folder))
     assert valid.returncode == 1
     assert valid.stdout == (
-        f"{folder}/more.polar:1:3: P601 `user` is used only here; write `_user` or `_` if that is "
-        "meant\n    f(user: User, doc: Doc) if g(doc);\n      ^^^^\n1 warning\n"
+        f"{folder}/more.polar:1:10: P601 `u` is used only here; write `_u` or `_` if that is meant\n"
+        '    has_role(u: User, "viewer", doc: Doc) if g(doc);\n             ^\n1 warning\n'
     )
     [warning] = json.loads(run("policy", "validate", str(folder), "--json").stdout)["warnings"]
     assert (warning["code"], warning["severity"], warning["line"]) == ("P601", "warning", 1)
@@ -122,7 +122,35 @@ def test_files_that_cannot_be_read(tmp_path, path, why):
 
 def test_standard_input():
     assert run("policy", "validate", "-", text=POLICY).returncode == 0
-    assert run("policy", "test", "-", text=POLICY).stderr == "error: the policy has no tests\n"
+    tested = run("policy", "test", "-", "--json", text=POLICY)
+    assert (tested.returncode, tested.stderr) == (1, "error: the policy has no tests\n")
+    assert json.loads(tested.stdout) == {"success": False, "passed": 0, "failed": 0, "tests": []}
+    refused = run("serve", "--policy", "-", "--watch")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "standard input cannot be watched" in refused.stderr
+
+
+def test_a_terminal_that_cannot_show_a_character(folder):
+    (folder / "more.polar").write_text('f(x: String) if x = "日本" and y;\n')
+    found = run("policy", "validate", str(folder), PYTHONIOENCODING="latin-1")
+    assert (found.returncode, "\\u65e5\\u672c" in found.stdout) == (3, True)
+    found = run("policy", "validate", str(folder), "--json", PYTHONIOENCODING="latin-1")
+    assert "日本" in json.loads(found.stdout)["errors"][0]["excerpt"]
+
+
+def test_errors_in_tests_come_with_the_warnings_that_may_be_their_cause(folder):
+    (folder / "more.polar").write_text("f(user: User, doc: Doc) if g(doc);\n")
+    (folder / "tests.polar").write_text(
+        'test "t" { setup { gg(Doc{"d"}); } assert f(_: User, _: Doc); }'
+    )
+    found = run("policy", "test", str(folder))
+    assert found.returncode == 3
+    assert [line.split()[1] for line in found.stdout.splitlines() if ".polar:" in line] == [
+        "P504",
+        "P601",
+    ]
+    answer = json.loads(run("policy", "validate", str(folder), "--json").stdout)
+    assert [f["code"] for f in (*answer["errors"], *answer["warnings"])] == ["P504", "P601"]
 
 
 def test_a_policy_whose_tests_fail_is_not_published(tmp_path, folder):
@@ -203,7 +231,7 @@ def test_a_watched_policy(folder):
         (folder / "tests.polar").write_text(TESTS.replace("assert_not", "assert"))
         watched.wait_for("not published: an assertion fails; the policy before")
         (folder / "tests.polar").unlink()
-        watched.wait_for("policy version 2 is active, 0 tests passed")
+        watched.wait_for("policy version 2 is active, it has no tests")
         (folder / "policy.polar").unlink()
         watched.wait_for("not published: there is no .polar file in")
         (folder / "policy.polar").write_text(POLICY.replace("Doc", "Document"))

@@ -244,6 +244,23 @@ CASES = {
         ['has_permission(User:a, "write", Doc:d)', 'has_permission(Robot:a, "write", Doc:d)'],
         {"User:a write Doc:d": True, "Robot:a write Doc:d": False, "User:a read Doc:d": False},
     ),
+    "a role that a rule names by comparing can be stored": (
+        HEAD
+        + """}
+        has_permission(u: User, "read", d: Doc) if has_role(u, role, d) and role in ["auditor", "boss"];
+        has_permission(u: User, "write", d: Doc) if has_role(u, role, d) and (role = "chief" or s(u));""",
+        [
+            'has_role(User:a, "auditor", Doc:d)',
+            'has_role(User:c, "chief", Doc:d)',
+            'has_role(User:x, "other", Doc:d)',
+        ],
+        {
+            "User:a read Doc:d": True,
+            "User:c write Doc:d": True,
+            "User:c read Doc:d": False,
+            "User:x read Doc:d": False,
+        },
+    ),
     "rules without parameters, true and false": (
         HEAD
         + """}

@@ -65,7 +65,7 @@ WRONG = {
     "f(x: String) if x < 3 and g(x);": "p:1:3: P303 no value of `x` can meet all conditions on its type; "
     "its declaration wants String; `x < 3` wants Integer",
     "f(x: String) if x < y and g(x) and h(y) and y matches Integer;": "p:1:3: P303 no value of `x` can meet "
-    "all conditions on its type",
+    "all conditions on its type; its declaration wants String; `x < y` wants Integer",
     'f(x) if g(x) and x < "a";': "p:1:18: P302 `<` compares Integers, not String",
     BLOCKS
     + "f(u: User) if d matches Doc and not g(u, d);": "p:3:15: P401 nothing limits `d` to finitely "

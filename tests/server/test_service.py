@@ -312,10 +312,25 @@ def test_a_policy_is_published_only_if_its_tests_pass(service):
     assert service.client.publish_policy({"policy.polar": broken}, skip_tests=True).version == 2
 
 
+def test_tests_that_nobody_waits_for_end(start):
+    """The caller has gone; other policies and writes go on at once, and the server stops."""
+    service = start(shutdown_seconds=1)
+    service.client.publish_policy({"policy.polar": TESTED})
+    many = "".join(f'has_role(User{{"u{n}"}}, "viewer", Doc{{"d"}});\n' for n in range(1500))
+    many += "".join(
+        f'test "t{n}" {{ assert allow(User{{"u{n}"}}, "read", Doc{{"d"}}); }}\n'
+        for n in range(1500)
+    )
+    with pytest.raises(authz.DeadlineExceeded):
+        service.client.publish_policy({"policy.polar": TESTED + many}, timeout=3)
+    assert service.client.publish_policy({"policy.polar": TESTED + "\n"}, timeout=5).version == 2
+    service.client.write_facts(insert=['has_role(User:bob, "viewer", Doc:d)'])
+
+
 def test_warnings_come_with_the_version(service):
     published = service.client.publish_policy({"policy.polar": TESTED + "f(u: User) if true;\n"})
-    [warning] = published.warnings
-    assert (warning.code, warning.line, warning.column) == ("P601", 7, 3)
+    places = [(warning.code, warning.line, warning.column) for warning in published.warnings]
+    assert places == [("P602", 7, 1), ("P601", 7, 3)]
 
 
 def test_facts_of_a_declared_permission_count_and_others_are_refused(service):
