@@ -30,6 +30,7 @@ from authz_service.polar.printer import print_items
 from authz_service.polar.source import PolicySource
 from authz_service.polar.syntax import Block, Item
 from authz_service.polar.tokens import MAX_NESTING, RESERVED
+from authz_service.server.codec import MAX_FILE_NAME_BYTES, MAX_POLICY_FILES
 
 ROOT = POLICIES.parent
 MANUAL = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
@@ -209,8 +210,10 @@ def test_what_the_oso_library_has_is_refused_and_what_is_here_is_not(old, new):
 def test_limits():
     shown = [row[1].replace("UTF-8", "") for row in rows(MANUAL, "| what |")]
     numbers = [[int(number) for number in re.findall(r"-?\d+", text)] for text in shown]
-    limits = [MAX_POLICY_BYTES, MAX_TYPES, MAX_NESTING, MAX_ARGS, MAX_ID_BYTES, MAX_NAME_BYTES]
-    assert numbers == [*([limit] for limit in limits), [INTEGER_MIN, INTEGER_MAX], [STEPS]]
+    limits = [MAX_POLICY_BYTES, MAX_TYPES, MAX_NESTING, MAX_ARGS]
+    published = [MAX_POLICY_FILES, MAX_FILE_NAME_BYTES]
+    values = [[MAX_ID_BYTES], [MAX_NAME_BYTES], [INTEGER_MIN, INTEGER_MAX]]
+    assert numbers == [*([limit] for limit in limits), published, *values, [STEPS]]
     assert f"1 to {MAX_ID_BYTES} bytes" in MANUAL
     assert f"0 to {MAX_ARGS} arguments, facts 1 to {MAX_ARGS}" in MANUAL
     assert f"{INTEGER_MIN} to {INTEGER_MAX}" in MANUAL

@@ -227,6 +227,9 @@ MORE = {
     BLOCKS + 'test "a" { assert allow(u, "read", Doc{"d"}); }': [
         "p:3:25: P506 `u` could be any value; say of what type it is, as in `u: User`"
     ],
+    BLOCKS + 'test "a" { assert_not f(User{"a"}, 1); }\nf(u: User, x: String) if g(u, x);': [
+        "p:3:12: P505 `f` has no `Integer` as argument 2; it has `String` there"
+    ],
     BLOCKS
     + 'test "a" { setup { has_permission(User{"a"}, "read", Doc{"d"}); } assert allow(User{"a"}, "read", Doc{"d"}); }': [
         "p:3:20: P504 this fact could not be stored; `has_permission` is derived by rules and cannot be stored; store the role or relation that grants it, or `declare has_permission(...)` in the policy",
@@ -337,6 +340,45 @@ MORE = {
     ],
     'f(1);\ntest "a" { assert_not f(1, 2); }': [
         "p:2:12: P505 no rule and no fact can make f(1, 2) hold; `f` has 1 argument"
+    ],
+    "print(x: String) if g(x);": [
+        "p:1:1: P014 there is no `print`; conditions have no side effects; `test` blocks show what holds"
+    ],
+    BLOCKS
+    + 'has_permission(u: User, "read", d: Doc) if has_role(u, "viewer", d);\ntest "a" { assert_not allow(User{"a"}, "raed", d: Resource); assert_not allow(User{"a"}, 3, Doc{"d"}); assert_not allow(User{"a"}, "read", "d"); }': [
+        'p:4:12: P505 the policy knows no action "raed" for `Doc`; did you mean `read`?',
+        "p:4:62: P505 `allow` has no `Integer` as argument 2; it has `String` there",
+        "p:4:104: P505 `allow` has no `String` as argument 3; it has `Doc` there",
+    ],
+    BLOCKS
+    + 'is_ok(u: User, d: Doc) if g(u, d);\ntest "a" { assert_not is_ok(Doc{"a"}, User{"b"}); assert is_ok(u: User, _: Doc) iff is_o(u); }': [
+        "p:4:12: P505 `is_ok` has no `Doc` as argument 1; it has `User` there",
+        "p:4:85: P505 no rule and no fact can make is_o(u) hold; did you mean `is_ok`?",
+    ],
+    'resource D {}\nf(d: D) if g(d);\ntest "a" { assert f(d: Actor); assert f(d: D, d: Resource); assert f(x); }': [
+        "p:3:24: P506 `Actor` has no types, so this says nothing; declare one",
+        "p:3:47: P506 `d` has two types; write one of them",
+        "p:3:70: P506 `x` could be any value; say of what type it is, as in `x: User`",
+    ],
+    "f(x: String) if g(x) && h(x);": ["p:1:22: P001 unexpected `&&`; write `and`"],
+    "f(x: String) if g(x)\n\nh(1);": [
+        "p:1:21: P010 expected `and`, `or` or `;` after the condition, found `h`"
+    ],
+    "// no\nf(1);": [
+        "p:1:1: P010 expected a rule, a block or a test, found `/`; comments begin with `#`, and there is no arithmetic"
+    ],
+    'test "a" { asert f(1); }': [
+        "p:1:12: P010 expected `setup`, `assert` or `assert_not`, found `asert`; did you mean `assert`?"
+    ],
+    "f(1, g(2));": [
+        'p:1:7: P010 expected `,` or `)`, found `(`; an entity is written `User{"alice"}`'
+    ],
+    'test "a" { setup {} setup {} assert f(1); }': [
+        "p:1:21: P010 expected `assert` or `assert_not`, found `setup`; join the setups, and put them before the assertions"
+    ],
+    BLOCKS
+    + 'has_permission(u: User, "read", d: Doc) if has_relation(d, "parent", e) and has_relation(e, "author", v) and has_relation(f, "parent", v) and g(u, f);': [
+        'p:3:103: P303 no value of `v` can meet all conditions on its type; `has_relation(e, "author", v)` wants User; `has_relation(f, "parent", v)` wants Doc'
     ],
     'f("a\\\nb");': [
         'p:1:3: P002 this string has no end; close it with `"` on the same line',
