@@ -7,7 +7,7 @@ PROTO_BIN := .venv-proto/bin
 POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench clean
+.PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ verify: install ## compare the engines on POLICIES random policies each, and pri
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py
+
+bench-check: install ## what checking a policy costs when its text doubles, for hard texts of many kinds
+	$(BIN)/python benchmarks/check_policy.py
+
+fuzz: install ## fuzz the language for an hour, guided by coverage
+	$(BIN)/python tests/fuzz/fuzz_parser.py -max_total_time=3600 -timeout=20 -rss_limit_mb=4096 -max_len=4000
 
 clean: ## remove environments, caches and the demo's database
 	rm -rf $(VENV) .venv-proto .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
