@@ -5,7 +5,7 @@ What comes out still has its conjunctions in source order and no inferred types;
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from authz_service.facts.fact import MAX_ARGS
@@ -193,6 +193,11 @@ def _exactly(test: TypeTest, name: syntax.TypeName, scope: _Scope) -> TypeTest:
 def _type_test(variable: Variable, name: syntax.TypeName, span: Span, scope: _Scope) -> TypeTest:
     types = scope.declarations.concrete(name.text)
     if types is None:
-        scope.findings.append(scope.declarations.unknown_type(name))
+        finding = scope.declarations.unknown_type(name)
+        if variable.name in scope.declarations.types:
+            finding = replace(
+                finding, help=f'an entity is written `{variable.name}{{"{name.text}"}}`'
+            )
+        scope.findings.append(finding)
         types = frozenset()
     return TypeTest(variable, types, span)
