@@ -6,6 +6,7 @@ used, in source order; the policies that turn out unsafe all the same are refuse
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count, product
 from random import Random
 
@@ -70,7 +71,10 @@ def policy(random: Random, *, recursive: bool = False) -> str:
     If `recursive`, rules may also use the predicate that they derive, under `not` as well.
     """
     known = dict(STORED)
-    lines = [*_blocks(random), *_declarations(random)]
+    # In some policies types must be inferred; these are mostly refused.
+    is_typed = random.random() < 0.8
+    lines = [*_blocks(random), *_declarations(random, 1.0 if is_typed else 0.75)]
+    rule = partial(_rule, random, untyped=0.0 if is_typed else 0.06)
     for layer in range(random.randint(1, 4)):
         name = f"l{layer}"
         types = random.choice(
@@ -79,16 +83,16 @@ def policy(random: Random, *, recursive: bool = False) -> str:
         usable = {**known, **ROLES}
         if recursive and random.random() < 0.6:
             usable[name] = types
-        lines += [_rule(random, name, types, usable) for _ in range(random.randint(1, 3))]
+        lines += [rule(name, types, usable) for _ in range(random.randint(1, 3))]
         known[name] = types
     usable = {**known, **ROLES}
     for action in ACTIONS:
         types = ("User", f'"{action}"', "Doc")
         for _ in range(random.randint(1, 2)):
-            lines.append(_rule(random, "has_permission", types, usable, allow_fact=False))
+            lines.append(rule("has_permission", types, usable, allow_fact=False))
     if random.random() < 0.3:
         types = ("User", random.choice(LITERALS["Role"]), "Doc")
-        lines.append(_rule(random, "has_role", types, usable if recursive else known))
+        lines.append(rule("has_role", types, usable if recursive else known))
     if random.random() < 0.3:
         condition = _goal(random, known, _Scope(count(), {"User": ["u"], "Doc": ["d"]}), 2)
         lines.append(
@@ -114,10 +118,9 @@ def _blocks(random: Random) -> list[str]:
     ]
 
 
-def _declarations(random: Random) -> Iterator[str]:
+def _declarations(random: Random, declared: float) -> Iterator[str]:
     """Tell the types of most stored predicates; those of the others follow from the rules, or do not."""
     yield "declare s9(User, String);"
-    declared = 0.75 if random.random() < 0.5 else 1.0
     for name, types in STORED.items():
         if random.random() < declared:
             yield f"declare {name}({', '.join(types)});"
@@ -187,6 +190,7 @@ def _rule(
     known: dict[str, Signature],
     *,
     allow_fact: bool = True,
+    untyped: float,
 ) -> str:
     scope = _Scope(count(), {})
     params = []
@@ -200,10 +204,9 @@ def _rule(
             params.append(f"_: {kind}")
         elif choice < 0.22 and scope.variables.get(kind):
             params.append(random.choice(scope.variables[kind]))
-        elif choice < 0.27:
-            params.append(scope.new(kind))
         else:
-            params.append(f"{scope.new(kind)}: {kind}")
+            variable = scope.new(kind)
+            params.append(variable if random.random() < untyped else f"{variable}: {kind}")
     if allow_fact and "Integer" not in types and random.random() < 0.1:
         return f"{name}({', '.join(params)});"
     return f"{name}({', '.join(params)}) if {_conjunction(random, known, scope, depth=2)};"
