@@ -17,7 +17,7 @@ def test_random_policies_are_of_every_kind():
     """Of the first fixed seeds enough are valid, both answers occur, and every construct."""
     seen = set()
     valid = permits = denies = 0
-    for seed in range(60):
+    for seed in range(100):
         text, outcomes = against_clingo(seed)
         valid += outcomes["compared"]
         permits += outcomes["PERMIT"]
