@@ -5,6 +5,7 @@ tree of `syntax`), `declarations` (types and names), `expand` (shorthand to plai
 over `goals`), `infer` (types of variables), `binding` and `safety` (an order in which everything is
 bound), `strata` (what is negated is complete before), `shapes` (the facts and actions that the policy
 knows), `policy_tests` (its test blocks) and `vocabulary` and `advice` (what is most likely not meant).
-`matching` finds which conditions and rules speak of the same facts; `printer` writes trees as text.
+`matching` finds which conditions and rules speak of the same facts, `graphs` and `fixpoint` are what the
+stages compute with, `printer` writes trees as text.
 `compile` runs the stages and raises all findings at once; `policy` is the result that engines evaluate.
 """

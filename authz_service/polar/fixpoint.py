@@ -8,6 +8,8 @@ are and in whatever order they grow, the cost is at most one step for each part 
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 
+from authz_service.polar.graphs import postorder
+
 
 class Growing:
     """A set of what it was given and of what any of its parts has."""
@@ -74,7 +76,7 @@ def spread(changed: Sequence[Growing]) -> None:
     Goes through the sets in an order in which most come behind their parts, and back by turns: so a set
     mostly takes what is new in one piece, also where sets are parts of each other in a circle.
     """
-    sets = _in_order(changed)
+    sets = postorder(changed, Growing.users, set())[::-1]
     numbers = {known: number for number, known in enumerate(sets)}
     waiting = [number for number, known in enumerate(sets) if known.new]
     direction = 1
@@ -90,22 +92,3 @@ def spread(changed: Sequence[Growing]) -> None:
                 else:
                     waiting.append(numbers[user])
         direction = -direction
-
-
-def _in_order(roots: Iterable[Growing]) -> list[Growing]:
-    """Return all sets that `roots` give to, each behind its parts where these are not in a circle."""
-    behind: list[Growing] = []
-    seen: set[Growing] = set()
-    for root in roots:
-        path = [] if root in seen else [(root, root.users())]
-        seen.add(root)
-        while path:
-            known, users = path[-1]
-            user = next((user for user in users if user not in seen), None)
-            if user is None:
-                behind.append(known)
-                path.pop()
-            else:
-                seen.add(user)
-                path.append((user, user.users()))
-    return behind[::-1]

@@ -6,11 +6,12 @@ condition of A asks for; predicate, literals and types are compared, so permissi
 `not` permission "blocked" of the same type. A circle of rules through `not` has no meaning and is refused.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from authz_service.polar.diagnostic import Diagnostic
 from authz_service.polar.goals import Rule, Variable, atoms
-from authz_service.polar.matching import MatchIndex, args_of, bits
+from authz_service.polar.graphs import components
+from authz_service.polar.matching import MatchIndex, args_of, bits, mask_of
 
 _Key = tuple[str, int]
 
@@ -37,9 +38,11 @@ def _groups_of_predicates(by_predicate: dict[_Key, list[Rule]]) -> list[list[_Ke
     numbers = {key: number for number, key in enumerate(keys)}
     edges = []
     for key in keys:
-        asked = {atom.key for rule in by_predicate[key] for atom, _ in atoms(rule.body)}
-        edges.append(_mask(numbers[key] for key in asked if key in numbers))
-    return [[keys[number] for number in component] for component in _components(edges)]
+        asked = dict.fromkeys(
+            atom.key for rule in by_predicate[key] for atom, _ in atoms(rule.body)
+        )
+        edges.append([numbers[key] for key in asked if key in numbers])
+    return [[keys[number] for number in component] for component in components(edges)]
 
 
 def _groups_of_rules(
@@ -48,7 +51,7 @@ def _groups_of_rules(
     """Yield the rules that depend on each other in a circle, dependencies first."""
     used, negated = _dependencies(rules)
     for component in _components(used):
-        members = _mask(component)
+        members = mask_of(component)
         for index in component:
             denied = negated[index] & members
             if denied:
@@ -78,7 +81,7 @@ def _dependencies(rules: Sequence[Rule]) -> tuple[list[int], list[int]]:
 def _components(edges: Sequence[int]) -> list[list[int]]:
     """Return the strongly connected components, dependencies first (Gabow 2000, without recursion).
 
-    `edges` gives the targets of each node as bits, so that each step looks at all targets at once.
+    There may be millions of edges. They are bits, so that each step looks at all targets at once.
     """
     components: list[list[int]] = []
     unvisited = (1 << len(edges)) - 1
@@ -141,13 +144,6 @@ def _path(used: Sequence[int], start: int, end: int, members: int) -> list[int]:
     while path[-1] != start:
         path.append(previous[path[-1]])
     return path[::-1]
-
-
-def _mask(numbers: Iterable[int]) -> int:
-    mask = 0
-    for number in numbers:
-        mask |= 1 << number
-    return mask
 
 
 def _shown(rule: Rule) -> str:
