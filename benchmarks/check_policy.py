@@ -347,7 +347,7 @@ FAMILIES = [
     Family("parentheses", 120, lines(PARENTHESES)),
     Family("nested negations", 20, lines(NEGATIONS)),
     Family("nested to the right", 20, lines(TO_THE_RIGHT)),
-    Family("roles", 700, in_block("roles = [$];", '"name#" if "name%" or "name0";')),
+    Family("roles", 700, in_block("roles = [$];", '"name#" if "name0" or "name1";')),
     Family("permissions", 700, in_block('roles = ["r"]; permissions = [$];', '"name#" if "r";')),
     Family(
         "relations", 500, in_block('roles = ["r"]; relations = { $ };', '"r" if "r" on "rel#";')
@@ -377,20 +377,20 @@ FAMILIES = [
     Family("swapped relations", 500, lines('f(d: Doc, u: User) if has_relation(u, "owner", d);')),
     Family(
         "chain of types",
-        45,
+        35,
         types('resource T% extends T# { roles = ["r#"]; }', "resource T0 {}\n"),
     ),
     Family(
         "names that types inherit",
-        7,
+        5,
         joined(
-            lambda n: f"{USER}resource T0 {{ roles = [{names(ROLE, 25 * n)}]; }}\n",
+            lambda n: f"{USER}resource T0 {{ roles = [{names(ROLE, 23 * n)}]; }}\n",
             types('resource T% extends T# { permissions = ["p#"]; "p#" if "r0"; }', ""),
         ),
     ),
     Family(
         "diamonds of types",
-        45,
+        35,
         types(
             'resource A% extends A#, B# { roles = ["a#"]; }\n'
             'resource B% extends A#, B# { roles = ["b#"]; }',

@@ -117,13 +117,15 @@ def _unused_fixtures(items: Sequence[syntax.Item]) -> Iterator[Diagnostic]:
 
 
 class _Atoms:
-    """Atoms by predicate, for finding those that may match; a number for each."""
+    """Atoms by predicate, for finding those that may match; numbered for each predicate."""
 
     def __init__(self, found: Iterable[tuple[Atom, Rule]]) -> None:
         self._indexes: dict[tuple[str, int], MatchIndex] = {}
-        for number, (atom, rule) in enumerate(found):
+        counts: Counter[tuple[str, int]] = Counter()
+        for atom, rule in found:
             index = self._indexes.setdefault(atom.key, MatchIndex(len(atom.args)))
-            index.add(number, args_of(atom, rule.types))
+            index.add(counts[atom.key], args_of(atom, rule.types))
+            counts[atom.key] += 1
 
     def matching(self, predicate: str, args: Sequence[Arg]) -> int:
         index = self._indexes.get((predicate, len(args)))
@@ -262,9 +264,14 @@ class _Productive:
         return next((atom for atom in found if not self._asked[index, atom].members), None)
 
     def _run(self) -> None:
-        asked = list(self._asked.values())
         uses = _Atoms((atom, self._rules[index]) for index, atom in self._asked)
-        supported = mask_of([number for number, known in enumerate(asked) if known.members])
+        asked: dict[tuple[str, int], list[Growing]] = {}
+        for (_, atom), known in self._asked.items():
+            asked.setdefault(atom.key, []).append(known)
+        supported = {
+            key: mask_of([number for number, known in enumerate(found) if known.members])
+            for key, found in asked.items()
+        }
         rule_of = dict(zip(self._applies, self._rules, strict=True))
         waiting = deque(applies for applies in self._applies if applies.members)
         while waiting:
@@ -272,9 +279,11 @@ class _Productive:
             waiting.extend(known.give())
             if known in rule_of:
                 head, types = rule_of[known].head, rule_of[known].types
-                newly = uses.matching(head.predicate, list(args_of(head, types))) & ~supported
-                supported |= newly
-                waiting.extend(asked[number] for number in bits(newly) if asked[number].take(1))
+                newly = uses.matching(head.predicate, list(args_of(head, types)))
+                newly &= ~supported.get(head.key, 0)
+                found = [asked[head.key][number] for number in bits(newly)]
+                supported[head.key] = supported.get(head.key, 0) | newly
+                waiting.extend(known for known in found if known.take(1))
 
     def _can_hold(self, index: int, goal: Goal) -> Growing:
         match goal:

@@ -24,7 +24,7 @@ _ALIASES = {"int": "Integer", "str": "String", "bool": "Boolean", "Float": "Inte
 # Far more than any policy needs. The cost of checking types grows with their number for every rule.
 MAX_TYPES = 500
 # Of all types together, counted in each type that has inherited them.
-MAX_INHERITED = 20_000
+MAX_INHERITED = 10_000
 
 _SHOWN_STEPS = 8
 
@@ -177,8 +177,8 @@ class _Inheritance:
         for name in self._parents_first():
             for parent in self._parents[name]:
                 self._ancestors[name] |= self._ancestors[parent] | {parent: None}
-            left -= sum(len(self._own[ancestor]) for ancestor in self._ancestors[name])
             names = self._inherited(name) if left >= 0 else {}
+            left -= len(names)
             self._own[name] = self._own_names(blocks[name], names)
             self._names[name] = names | self._own[name]
         if left < 0:
@@ -248,9 +248,12 @@ class _Inheritance:
 
     def _inherited(self, name: str) -> dict[str, _Meaning]:
         """Return the names of all types that `name` extends, of each type once."""
-        names: dict[str, _Meaning] = {}
-        merged: dict[str, None] = {}
-        for parent, span in self._parents[name].items():
+        if not self._parents[name]:
+            return {}
+        first, *others = self._parents[name]
+        names = dict(self._names[first])
+        merged = self._ancestors[first] | {first: None}
+        for parent in others:
             lineage = self._ancestors[parent] | {parent: None}
             for text in (t for a in lineage if a not in merged for t in self._own[a]):
                 meaning = self._names[parent][text]
@@ -258,7 +261,7 @@ class _Inheritance:
                 if known != meaning:
                     message = f'"{text}" is {known} in one of these types and {meaning} in another'
                     cure = "types that are extended together must agree"
-                    self._add("P209", message, span, cure)
+                    self._add("P209", message, self._parents[name][parent], cure)
             merged |= lineage
         return names
 

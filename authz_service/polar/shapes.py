@@ -9,6 +9,7 @@ declares are meant, if it declares any.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 
 from authz_service.errors import InvalidRequest, UnknownType, UnusableFact
@@ -224,12 +225,14 @@ def _compared(rule: Rule, variable: Variable) -> frozenset[Value]:
 
 def _declared(declarations: Declarations) -> Iterator[Shape]:
     actors = ArgShape(declarations.concrete(ACTOR) or frozenset())
+    value = cache(string)  # types that extend others share most of their names
     if declarations.globals.roles:
         yield Shape("has_role", (actors, _strings(declarations.globals.roles)))
     for declaration in declarations.types.values():
         own = ArgShape(frozenset({declaration.name}))
         if declaration.roles:
-            yield Shape("has_role", (actors, _strings(declaration.roles), own))
+            roles = ArgShape(_ANY_STRING.types, frozenset(map(value, declaration.roles)))
+            yield Shape("has_role", (actors, roles, own))
         for name, related in declaration.relations.items():
             types = ArgShape(declarations.concrete(related) or frozenset())
             yield Shape("has_relation", (own, _strings([name]), types))
