@@ -539,6 +539,17 @@ def test_files_know_each_others_types():
     assert "the first block is at b:1:7; join the two" in str(caught.value)
 
 
+@pytest.mark.parametrize("end", "\n\r\v\f\x1c\x85\u2028\u2029", ids=ascii)
+def test_a_comment_hides_nothing_that_an_editor_shows_on_a_line_of_its_own(end):
+    text = f"actor User {{}} # a comment{end}f(u: User) if g(u);"
+    if end in "\n\r":
+        assert any(
+            rule.head.predicate == "f" for rule in check_policy([PolicyFile("p", text)]).rules
+        )
+    else:
+        assert f"P001 unexpected character U+{ord(end):04X}" in findings(text)[0]
+
+
 def test_every_code_has_a_wrong_policy():
     """Each code of the package is the first one of some message above."""
     source = "".join(path.read_text() for path in POLAR.glob("*.py"))
