@@ -7,7 +7,8 @@ PROTO_BIN := .venv-proto/bin
 POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check fuzz clean
+.PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
+	bench-engine bench-publish fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,16 +60,22 @@ constraints: ## take the newest versions that the dependencies allow, and write 
 	    $(BIN)/pip freeze --exclude-editable) > constraints.txt
 	touch $(VENV)/installed
 
-POLICIES ?= 2200
-verify: install ## compare the engines on POLICIES random policies each, and print what these were like (long)
-	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py oso $(POLICIES)
-	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py clingo $(POLICIES)
+VERIFY ?= --comparisons 500000 --sets 20000 --processes 2
+verify: install ## compare the engines on random policies, facts and questions, and print what these were like (long)
+	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py $(VERIFY)
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py
 
 bench-check: install ## what checking a policy costs when its text doubles, for hard texts of many kinds
 	$(BIN)/python benchmarks/check_policy.py
+
+bench-engine: install ## the cost of a decision, beside oso, Cedar and casbin (a quarter of an hour); QUICK=1: a minute
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/engine.py $(if $(QUICK),--quick)
+
+bench-publish: install ## what clients notice of policies that are published while they ask
+	$(BIN)/python benchmarks/publish_under_load.py
 
 fuzz: install ## fuzz the language for an hour, guided by coverage
 	$(BIN)/python tests/fuzz/fuzz_parser.py -max_total_time=3600 -timeout=20 -rss_limit_mb=4096 -max_len=4000

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     watch: bool = Field(
         default=False, description="publish the policy again whenever its files change"
     )
-    engine: Engine = Field(Engine.REFERENCE, description="which engine decides")
+    engine: Engine = Field(Engine.COMPILED, description="which engine decides")
     log_level: LogLevel = Field(LogLevel.INFO, description="which log lines are written")
     max_request_bytes: int = Field(
         4 * 2**20, ge=1024, le=64 * 2**20, description="larger requests are refused"

@@ -1,39 +1,31 @@
-"""`authz policy`: validate and test policies offline, publish and show them."""
+"""`authz policy`: validate, test and verify policies offline, publish and show them."""
 
 import re
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import track
+from rich.syntax import Syntax
 
 from authz_service.cli import output
 from authz_service.cli.findings import (
     counted,
-    finding_json,
     print_findings,
     print_result,
     result_json,
     tested,
 )
+from authz_service.cli.offline import Paths, checked, print_findings_json, read_files
+from authz_service.cli.verify import verify
+from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.policy_tests import STEPS, TestResult, run_tests
 from authz_service.facts.policy_text import PolicyFile
-from authz_service.pap.policy_files import PolicyFilesUnreadable, read_policy_files
 from authz_service.polar.compile import check_policy
-from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid
 from authz_service.polar.policy import CheckedTest, Policy
 
-app = typer.Typer(help="Validate, test, publish and show policies.", no_args_is_help=True)
-
-Paths = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Files, or folders whose .polar files make the policy; - is standard input.",
-        show_default=False,
-    ),
-]
+app = typer.Typer(help="Validate, test, verify, publish and show policies.", no_args_is_help=True)
 
 
 @app.command()
@@ -44,11 +36,11 @@ def validate(paths: Paths, *, as_json: output.Json = False) -> None:
 
     Example: authz policy validate policies/security_company
     """
-    files = _read(paths)
-    policy = _checked(files, as_json=as_json)
+    files = read_files(paths)
+    policy = checked(files, as_json=as_json)
     warnings = policy.warnings
     if as_json:
-        _print_findings_json([], warnings)
+        print_findings_json([], warnings)
     else:
         print_findings(output.stdout, warnings)
         summary = f"{_contents(files, policy)}: " if not warnings else ""
@@ -75,7 +67,7 @@ def run_policy_tests(
     Example: authz policy test policies/security_company --run suspended
     """
     wanted = _pattern(run)
-    policy = _checked(_read(paths), as_json=as_json)
+    policy = checked(read_files(paths), as_json=as_json)
     tests = [test for test in policy.tests if wanted.search(test.name)]
     if not tests:
         message = f"no test matches `{run}`" if policy.tests else "the policy has no tests"
@@ -98,6 +90,9 @@ def run_policy_tests(
     raise typer.Exit(output.EXIT_FINDINGS if failed else 0)
 
 
+app.command()(verify)
+
+
 @app.command()
 def publish(
     paths: Paths,
@@ -116,7 +111,7 @@ def publish(
 
     Example: authz policy publish policies/security_company
     """
-    files = {file.name: file.text for file in _read(paths)}
+    files = {file.name: file.text for file in read_files(paths)}
     with output.asking(target, store, timeout, as_json=as_json) as client:
         published = client.publish_policy(files, skip_tests=skip_tests)
     if as_json:
@@ -141,15 +136,31 @@ def show(
     version: Annotated[
         int, typer.Option("--version", min=0, help="The version to show; 0 is the active one.")
     ] = 0,
+    compiled: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Show the Python code that answers the kinds of questions that match this regex, such as "
+            "'\"read\", Document'; '' is all of them.",
+        ),
+    ] = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print a policy as it was published."""
+    """Print a policy as it was published, or the code that it was compiled to.
+
+    Example: authz policy show --compiled '"view", SecuritySystem'
+    """
+    pattern = None if compiled is None else _pattern(compiled)
     with output.asking(target, store, timeout) as client:
         policy = client.get_policy(version)
-    if as_json:
+    if pattern is not None:
+        _show_compiled(
+            [PolicyFile(*file) for file in policy.files.items()], pattern, as_json=as_json
+        )
+    elif as_json:
         output.print_json(
             {
                 "policy_version": policy.version,
@@ -157,29 +168,29 @@ def show(
                 "files": dict(policy.files),
             }
         )
+    else:
+        for name, text in policy.files.items():
+            output.stdout.print(f"# {name}, version {policy.version}", style="dim", markup=False)
+            output.stdout.print(text, end="", markup=False, highlight=False)
+
+
+def _show_compiled(files: Sequence[PolicyFile], pattern: re.Pattern[str], *, as_json: bool) -> None:
+    program = CompiledProgram(check_policy(files))
+    sources = {
+        str(kind): program.source(kind).text
+        for kind in program.kinds()
+        if pattern.search(str(kind))
+    }
+    if not sources:
+        output.fail(f"no kind of question matches `{pattern.pattern}`", output.EXIT_USAGE)
+    if as_json:
+        output.print_json(sources)
         return
-    for name, text in policy.files.items():
-        output.stdout.print(f"# {name}, version {policy.version}", style="dim", markup=False)
-        output.stdout.print(text, end="", markup=False, highlight=False)
-
-
-def _read(paths: Sequence[Path]) -> tuple[PolicyFile, ...]:
-    try:
-        return read_policy_files(paths)
-    except PolicyFilesUnreadable as error:
-        output.fail(str(error), output.EXIT_USAGE)
-
-
-def _checked(files: Sequence[PolicyFile], *, as_json: bool) -> Policy:
-    """Return the checked policy; one with errors ends the command with all of them."""
-    try:
-        return check_policy(files)
-    except PolicyInvalid as error:
-        if as_json:
-            _print_findings_json(error.diagnostics, error.warnings)
+    for text in sources.values():
+        if output.stdout.is_terminal:
+            output.stdout.print(Syntax(text, "python", background_color="default"))
         else:
-            print_findings(output.stdout, [*error.diagnostics, *error.warnings])
-        output.fail(error.summary, output.EXIT_POLICY)
+            output.stdout.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -193,15 +204,6 @@ def _run(policy: Policy, tests: list[CheckedTest], *, is_shown: bool) -> list[Te
     is_hidden = not is_shown or not output.stderr.is_terminal
     running = track(tests, "testing", console=output.stderr, disable=is_hidden, transient=True)
     return list(run_tests(policy, running, int(time.time()), STEPS))
-
-
-def _print_findings_json(errors: Sequence[Diagnostic], warnings: Sequence[Diagnostic]) -> None:
-    output.print_json(
-        {
-            "errors": [finding_json(finding) for finding in errors],
-            "warnings": [finding_json(finding) for finding in warnings],
-        }
-    )
 
 
 def _own_rules(files: Sequence[PolicyFile], policy: Policy) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.oso_vm import OsoProgram
 from authz_service.engine.program import Program
 from authz_service.engine.reference import ReferenceProgram
@@ -15,6 +16,7 @@ from authz_service.polar.policy import Policy
 class Engine(Enum):
     """Which engine decides."""
 
+    COMPILED = "compiled"
     REFERENCE = "reference"
     OSO = "oso"
 
@@ -39,6 +41,8 @@ def loader(engine: Engine) -> Loader:
     def load(files: Sequence[PolicyFile]) -> LoadedPolicy:
         policy = check_policy(files)
         match engine:
+            case Engine.COMPILED:
+                return LoadedPolicy(policy, CompiledProgram(policy))
             case Engine.REFERENCE:
                 return LoadedPolicy(policy, ReferenceProgram(policy))
             case Engine.OSO:

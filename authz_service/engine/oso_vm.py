@@ -10,10 +10,10 @@ end. Its time limit, and its limit of 10,000 goals, are errors here.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, assert_never
 
-from authz_service.engine.program import Budget, Question
+from authz_service.engine.program import Budget, Program, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
@@ -50,6 +50,8 @@ _Key = tuple[str, int]
 class OsoProgram:
     """A policy in the VM's terms. Keeps the VM that was loaded for the newest facts."""
 
+    demand = None
+
     def __init__(self, policy: Policy) -> None:
         _require_oso()
         self._policy = policy
@@ -57,6 +59,16 @@ class OsoProgram:
         self._rules = self._translation.rules(policy.rules)
         self._is_timed = any(CURRENT_TIME in rule.types for rule in policy.rules)
         self._loaded: tuple[FactSnapshot, int, Oso] | None = None
+
+    def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
+        """See `Program.is_ready`. A step of this engine can be long, so it never is."""
+        del question, facts
+        return False
+
+    def prepare(self, former: Program | None) -> Iterator[None]:
+        """See `Program.prepare`. There is nothing to do."""
+        del former
+        return iter(())
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. The VM counts time and goals instead of the budget's steps."""

@@ -1,8 +1,11 @@
 """Program: what every engine makes of a policy, and Question: what it decides."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Hashable, Iterator
+from itertools import repeat
+from typing import Any, NamedTuple, Protocol
 
 from authz_service.errors import EvaluationLimitReached
+from authz_service.facts.access import Demand
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, string
@@ -21,27 +24,54 @@ class Question(NamedTuple):
 
 
 class Budget:
-    """How much work one evaluation may do, in steps; a step is one fact or value tried."""
+    """How much work one evaluation may do, in steps; a step is one fact or value tried.
 
-    __slots__ = ("_left", "_steps")
+    `now` and `kept` are for the engine alone: what it must have at hand while it evaluates.
+    """
+
+    __slots__ = ("kept", "now", "steps", "tick")
 
     def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._left = steps
+        self.steps = steps
+        # Counting in C: compiled code pays for each step as little as it can.
+        self.tick = repeat(None, steps).__next__
+        """Count one step. Raises StopIteration when there is none left."""
+        self.now = 0
+        self.kept: dict[Hashable, Any] | None = None
 
     def spend(self) -> None:
         """Count one step. Raises EvaluationLimitReached when there is none left."""
-        self._left -= 1
-        if self._left < 0:
-            message = (
-                f"the question needed more than {self._steps} steps; "
-                "simplify the policy, or raise `evaluation_steps`"
-            )
-            raise EvaluationLimitReached(message)
+        try:
+            self.tick()
+        except StopIteration:
+            raise self.reached() from None
+
+    def reached(self) -> EvaluationLimitReached:
+        """Return the error that says that there is no step left."""
+        return EvaluationLimitReached(
+            f"the question needed more than {self.steps} steps; "
+            "simplify the policy, or raise `evaluation_steps`"
+        )
 
 
 class Program(Protocol):
     """A policy made executable by one engine. Safe to use from several threads at once."""
+
+    @property
+    def demand(self) -> Demand | None:
+        """What it looks up in facts, for snapshots to prepare; None if it looks at all of them."""
+        ...
+
+    def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
+        """Say whether `permits` costs its steps and no more: nothing is left to be prepared."""
+        ...
+
+    def prepare(self, former: "Program | None") -> Iterator[None]:
+        """Do what the first questions would wait for, if they are of the kinds that `former` was asked.
+
+        Does so in parts of some milliseconds each. `former` is of the same engine.
+        """
+        ...
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """Say whether the policy permits what `question` asks, given exactly `facts`.

@@ -15,7 +15,7 @@ from itertools import product
 from operator import ge, gt, le, lt
 from typing import Any
 
-from authz_service.engine.program import Budget, Question
+from authz_service.engine.program import Budget, Program, Question
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, integer
@@ -43,9 +43,21 @@ _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt,
 class ReferenceProgram:
     """A policy, evaluated from scratch for every question."""
 
+    demand = None
+
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._constants = frozenset().union(*(constants(rule) for rule in policy.rules))
+
+    def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
+        """See `Program.is_ready`. A step of this engine can be long, so it never is."""
+        del question, facts
+        return False
+
+    def prepare(self, former: Program | None) -> Iterator[None]:
+        """See `Program.prepare`. There is nothing to do."""
+        del former
+        return iter(())
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. Costs the whole policy over all facts, whatever is asked."""

@@ -1,59 +1,162 @@
-"""FactSnapshot: all facts of a store at one revision, immutable.
+"""FactSnapshot: all facts of a store at one revision, immutable, with views for programs.
 
-A snapshot never changes after it was made; a later revision is a new snapshot that shares the
-predicates which the revision did not touch. Whoever holds one keeps a consistent view for as long
-as it likes, without locks.
+A snapshot is a base and one delta over it: what holds, or no more, of each fact that was written since
+the base was made. The base of a question with context facts is the snapshot itself. A later revision
+shares the base and takes the views along, at the cost of the delta; `merged` makes a new base.
+
+A snapshot never changes after it was made. Whoever holds one keeps a consistent view for as long as it
+likes, from any thread, without locks. Snapshots that come of one another share a table of ids.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
+from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact, FactPattern
+from authz_service.facts.tables import Tables
+from authz_service.facts.view import Changes, View, view_of
+
+# Measured by benchmarks/facts_in_memory.py: a write copies the delta, a merge copies the base.
+_SMALL_DELTA = 4096
+_DELTA_SHARE = 64
 
 
 class FactSnapshot:
-    """A set of facts, grouped by predicate. Applying a batch costs the predicates it touches."""
+    """A set of facts."""
 
-    __slots__ = ("_by_predicate",)
+    __slots__ = ("_base", "_delta", "_size", "_views")
 
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
-        groups: dict[str, set[Fact]] = {}
-        for fact in facts:
-            groups.setdefault(fact.predicate, set()).add(fact)
-        self._by_predicate: Mapping[str, frozenset[Fact]] = {
-            predicate: frozenset(group) for predicate, group in groups.items()
-        }
+        self._base: Tables | FactSnapshot = Tables(facts)
+        self._delta: Changes = {}
+        self._size = len(self._base)
+        self._views: dict[Demand, View] = {}
 
     def __contains__(self, fact: Fact) -> bool:
-        return fact in self._by_predicate.get(fact.predicate, ())
+        holds = self._delta.get(fact)
+        return fact in self._base if holds is None else holds
 
     def __iter__(self) -> Iterator[Fact]:
-        for group in self._by_predicate.values():
-            yield from group
+        return self.matching(FactPattern())
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_predicate.values()))
+        return self._size
 
     def matching(self, pattern: FactPattern) -> Iterator[Fact]:
-        """Yield the facts that match, in no particular order."""
-        candidates: Iterable[Fact] = self
-        if pattern.predicate is not None:
-            candidates = self._by_predicate.get(pattern.predicate, frozenset())
-        return (fact for fact in candidates if pattern.matches(fact))
+        """Yield the facts that match, in no particular order.
+
+        Costs a look at all facts of the predicate and at the delta; a fact without holes costs one look.
+        """
+        if self._delta:
+            yield from (f for f in self._base.matching(pattern) if f not in self._delta)
+            yield from (f for f, holds in self._delta.items() if holds and pattern.matches(f))
+        else:
+            yield from self._base.matching(pattern)
 
     def with_facts(self, facts: Iterable[Fact]) -> "FactSnapshot":
-        """Return this snapshot with `facts` added; for context facts, which hold for one question."""
-        return self._changed(inserted=frozenset(facts), deleted=frozenset())
+        """Return this snapshot with `facts` added; for context facts, which hold for one question.
+
+        Costs the facts alone.
+        """
+        if isinstance(self._base, FactSnapshot):
+            return self._base.with_facts((*self._delta, *facts))
+        added = {fact: True for fact in facts if fact not in self}
+        return self._made(self, added, len(self) + len(added), {}) if added else self
 
     def after(self, batch: ChangeBatch) -> "FactSnapshot":
-        """Return the snapshot that `batch` turns this one into."""
-        return self._changed(inserted=batch.inserted, deleted=batch.deleted)
+        """Return the snapshot that `batch` turns this one into. Costs the batch and the delta."""
+        return self.changed(
+            {**dict.fromkeys(batch.deleted, False), **dict.fromkeys(batch.inserted, True)}
+        )
 
-    def _changed(self, *, inserted: frozenset[Fact], deleted: frozenset[Fact]) -> "FactSnapshot":
-        groups = dict(self._by_predicate)
-        for predicate in {fact.predicate for fact in inserted | deleted}:
-            kept = groups.get(predicate, frozenset()).difference(deleted)
-            groups[predicate] = kept.union(f for f in inserted if f.predicate == predicate)
-        changed = FactSnapshot()
-        changed._by_predicate = groups
-        return changed
+    def changed(self, changes: Changes) -> "FactSnapshot":
+        """Return this snapshot with the facts that map to true, and without those that map to false.
+
+        Costs the changes and the delta.
+        """
+        if isinstance(self._base, FactSnapshot):
+            return self._base.changed({**self._delta, **changes})
+        changes = {fact: holds for fact, holds in changes.items() if (fact in self) is not holds}
+        if not changes:
+            return self
+        inserted = [fact for fact, holds in changes.items() if holds]
+        for fact in inserted:
+            for value in fact.args:
+                self._base.ids.add(value)
+        delta = {**self._delta, **changes}
+        views = {demand: v.after(changes, delta) for demand, v in self._views.copy().items()}
+        return self._made(self._base, delta, self._size + 2 * len(inserted) - len(changes), views)
+
+    def view(self, demand: Demand) -> View:
+        """Return what the program of `demand` sees; its paths are built on first use."""
+        view = self._views.get(demand)
+        if view is None:
+            view = self._views.setdefault(demand, self._view(demand))
+        return view
+
+    def _view(self, demand: Demand) -> View:
+        if isinstance(self._base, FactSnapshot):
+            return self._base.view(demand).with_facts(self._delta)
+        view = view_of(self._base, demand)
+        return view.after(self._delta, self._delta) if self._delta else view
+
+    def prepared(self, demand: Demand | None) -> "FactSnapshot":
+        """Return this snapshot with all that is demanded so far built, and without other views."""
+        if demand is None:
+            return self._made(self._base, self._delta, self._size, {})
+        view = self.view(demand)
+        view.complete()
+        return self._made(self._base, self._delta, self._size, {demand: view})
+
+    @property
+    def needs_merging(self) -> bool:
+        """Whether there was written so much that `merged` pays."""
+        delta = len(self._delta)
+        return delta > _SMALL_DELTA and delta > (len(self) - delta) // _DELTA_SHARE
+
+    def merged(self) -> "FactSnapshot":
+        """Return the same facts without a delta, and with the views.
+
+        Costs a copy of what was touched. When so many values came that most ids may be of values that are
+        gone, all is made anew, and the ids are others.
+        """
+        if isinstance(self._base, FactSnapshot):
+            return self._base.changed(self._delta).merged()
+        if not self._delta:
+            return self
+        if self._base.is_outgrown:
+            return self._made_anew()
+        tables = self._base.changed(self._delta)
+        views = {demand: view.merged(tables) for demand, view in self._views.copy().items()}
+        return self._made(tables, {}, self._size, views)
+
+    def _made_anew(self) -> "FactSnapshot":
+        """Return the same facts and views with a table of ids that has no other values than theirs."""
+        anew = FactSnapshot(self)
+        for demand, view in self._views.copy().items():
+            anew.view(demand).complete(view.built())
+            anew.view(demand).ready.update(view.ready)
+        return anew
+
+    def rebased(self, merged: "FactSnapshot", origin: "FactSnapshot") -> "FactSnapshot":
+        """Return this snapshot, `origin` after some writes, over `merged`, which is `origin.merged()`.
+
+        Costs what was written after `origin`, and what was built of the views since.
+        """
+        before = origin._delta  # noqa: SLF001 - its own kind
+        since = {f: holds for f, holds in self._delta.items() if before.get(f) is not holds}
+        rebased = merged.changed(since)
+        for demand, view in self._views.copy().items():
+            rebased.view(demand).complete(view.built())
+        return rebased
+
+    @staticmethod
+    def _made(
+        base: "Tables | FactSnapshot", delta: Changes, size: int, views: dict[Demand, View]
+    ) -> "FactSnapshot":
+        made = FactSnapshot()
+        made._base = base
+        made._delta = delta
+        made._size = size
+        made._views = views
+        return made

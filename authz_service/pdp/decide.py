@@ -2,7 +2,8 @@
 
 Rule 1: a question, or all questions of a batch, see one `Moment`: one snapshot and one time stamp.
 Rule 2: every decision comes from a program that returned true or false. An error stays an error.
-Rule 3: evaluation runs outside of the event loop, because these engines can take long.
+Rule 3: on the event loop a question gets few steps. If these do not suffice, or if something must be prepared
+    first, it is evaluated from the start in a thread, with all the steps that it may take.
 """
 
 import asyncio
@@ -15,9 +16,15 @@ from itertools import count
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.engine.program import Budget, Question
-from authz_service.errors import InvalidRequest, NoPolicy
+from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy
 from authz_service.facts.fact import Fact
 from authz_service.replica.replica import ActivePolicy, Replica, StoreState
+
+_QUICK_STEPS = 2000
+"""At most about half a millisecond of the event loop. Most questions take a handful."""
+
+_FEW_FACTS = 50
+"""More context facts than these are checked, and laid over the others, in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +87,36 @@ class PolicyDecisionPoint:
         Raises UnknownType, UnknownAction or UnusableFact if the question cannot be meant so, and
         EvaluationLimitReached.
         """
-        loop = asyncio.get_running_loop()
-        permitted = await loop.run_in_executor(
-            self._workers, self._permits, moment, question, context_facts
-        )
+        permitted = self._quickly(moment, question, context_facts)
+        if permitted is None:
+            permitted = await asyncio.get_running_loop().run_in_executor(
+                self._workers,
+                self._permits,
+                moment,
+                question,
+                context_facts,
+                Budget(self._evaluation_steps),
+            )
         return Decision(permitted, f"{self._nonce}-{next(self._counter)}")
 
-    def _permits(self, moment: Moment, question: Question, context_facts: Sequence[Fact]) -> bool:
+    def _quickly(
+        self, moment: Moment, question: Question, context_facts: Sequence[Fact]
+    ) -> bool | None:
+        """Return the answer if it takes few steps, else None."""
         policy, program = moment.policy.loaded
         policy.check_question(*question)
+        if len(context_facts) > _FEW_FACTS or not program.is_ready(question, moment.state.facts):
+            return None
+        budget = Budget(min(_QUICK_STEPS, self._evaluation_steps))
+        try:
+            return self._permits(moment, question, context_facts, budget)
+        except EvaluationLimitReached:
+            return None
+
+    def _permits(
+        self, moment: Moment, question: Question, context_facts: Sequence[Fact], budget: Budget
+    ) -> bool:
+        policy, program = moment.policy.loaded
         facts = moment.state.facts
         if context_facts:
             for index, fact in enumerate(context_facts):
@@ -98,7 +126,7 @@ class PolicyDecisionPoint:
                     raise error.inside(f"context_facts[{index}]") from None
             facts = facts.with_facts(context_facts)
         now = int(moment.evaluated_at.timestamp())
-        return program.permits(question, facts, now, Budget(self._evaluation_steps))
+        return program.permits(question, facts, now, budget)
 
     def close(self) -> None:
         """Let evaluations that run come to their end, and start no new ones."""

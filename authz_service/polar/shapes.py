@@ -27,7 +27,7 @@ from authz_service.polar.goals import (
     atoms,
     leaves,
 )
-from authz_service.polar.matching import Arg, MatchIndex, args_of
+from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
 
 # Facts of these are no input, whatever conditions ask for them.
 DERIVED = frozenset({"allow", "has_permission"})
@@ -104,7 +104,12 @@ class Shapes:
             index = self._indexes.setdefault(key, MatchIndex(len(shape.args)))
             index.add(len(group), (arg.accepted for arg in shape.args))
             group.append(shape)
+        self._types = {key: self._types_at(*key) for key in self._indexes}
         self._declarations = declarations
+
+    def _types_at(self, predicate: str, arity: int) -> list[frozenset[str]]:
+        group = [shape.args for shape in self.by_predicate[predicate] if len(shape.args) == arity]
+        return [frozenset().union(*(args[i].types for args in group)) for i in range(arity)]
 
     def accept(self, fact: Fact) -> bool:
         """Say whether some rule can use `fact`."""
@@ -114,6 +119,22 @@ class Shapes:
         """Say whether some usable fact of `predicate` could have these arguments."""
         index = self._indexes.get((predicate, len(args)))
         return index is not None and index.matching(args) != 0
+
+    def types_of(self, predicate: str, args: Sequence[Value | None]) -> tuple[frozenset[str], ...]:
+        """Return the types that arguments of usable facts have, given the values of some (None: any).
+
+        No types if there are no such facts.
+        """
+        everything = self._types[predicate, len(args)]
+        wanted = [
+            types if arg is None else arg for arg, types in zip(args, everything, strict=True)
+        ]
+        found = [
+            self.by_predicate[predicate][n].args
+            for n in bits(self._indexes[predicate, len(args)].matching(wanted))
+        ]
+        positions = range(len(args))
+        return tuple(frozenset().union(*(shape[i].types for shape in found)) for i in positions)
 
     def check(self, fact: Fact) -> None:
         """Raise UnknownType or UnusableFact, with the cure, if no rule can use `fact`."""

@@ -15,6 +15,11 @@ class PolicySource:
     name: str
     text: str
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether no author wrote it: names of files have no parenthesis at the start."""
+        return self.name.startswith("(")
+
     @cached_property
     def line_starts(self) -> list[int]:
         """Where each line begins. Found once, so that many findings cost no more than the text."""

@@ -4,14 +4,19 @@ Rule 1: batches are applied whole, in order, each exactly once; a gap or a repet
     stops the replica, never a guess.
 Rule 2: readers never wait. What they see moves by one assignment from one revision to the next.
 Rule 3: `load` and `catch_up` run one at a time, outside of the event loop. Only they change anything.
-The policy language is not known here: `load_policy` makes of a policy's files whatever readers need.
+Rule 4: facts are seen by readers with the indexes that their policy demands. When enough was written, one
+    thread beside merges it into a new base; the next `catch_up` takes that over, and nobody waits for it.
+The policy language is not known here: `load_policy` makes of a policy's files whatever readers need, and
+`demand_of` says which indexes that is going to read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from authz_service.errors import StoreNotFound
+from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import Revision
@@ -51,12 +56,28 @@ class _Applied(Generic[P]):
     states: Mapping[str, StoreState[P]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Merge(Generic[P]):
+    """The merge under way: of what, as it was, and what comes of its facts."""
+
+    origin: StoreState[P]
+    merged: Future[FactSnapshot]
+
+
 class Replica(Generic[P]):
     """The stores in memory. Empty until `load`."""
 
-    def __init__(self, store: FactStore, load_policy: Callable[[Sequence[PolicyFile]], P]) -> None:
+    def __init__(
+        self,
+        store: FactStore,
+        load_policy: Callable[[Sequence[PolicyFile]], P],
+        demand_of: Callable[[P], Demand | None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._load_policy = load_policy
+        self._demand_of = demand_of
+        self._merging = ThreadPoolExecutor(1, "merge")
+        self._merge: _Merge[P] | None = None
         # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
         self._applied: _Applied[P] = _Applied(Revision(0), {})
 
@@ -87,15 +108,13 @@ class Replica(Generic[P]):
         Readers see what was here until all of it is there. What `load_policy` raises passes through.
         """
         revision, stored = self._store.load()
-        states = {
-            state.name: StoreState(
-                state.name,
-                state.revision,
-                FactSnapshot(state.facts),
-                self._active(state.policy),
-            )
-            for state in stored
-        }
+        states = {}
+        for state in stored:
+            policy = self._active(state.policy)
+            facts = self._prepared(FactSnapshot(state.facts), policy)
+            states[state.name] = StoreState(state.name, state.revision, facts, policy)
+        # INVARIANT: what is merged became, by writes alone, what is applied.
+        self._merge = None
         self._applied = _Applied(revision, states)
 
     def catch_up(self) -> None:
@@ -113,6 +132,12 @@ class Replica(Generic[P]):
                 raise ReplicaFault(f"the log ends at {self._applied.revision}, the head is {head}")
             for batch in batches:
                 self._applied = self._after(self._applied, batch)
+        self._finish_merge()
+        self._begin_merge()
+
+    def close(self) -> None:
+        """Wait for a merge that is under way. Call when nobody calls `catch_up` any more."""
+        self._merging.shutdown(cancel_futures=True)
 
     def _after(self, applied: _Applied[P], batch: ChangeBatch) -> _Applied[P]:
         state = applied.states.get(batch.store)
@@ -120,9 +145,35 @@ class Replica(Generic[P]):
             raise ReplicaFault(f"revision {batch.revision} in the log follows {applied.revision}")
         if state is None:
             raise ReplicaFault(f"revision {batch.revision} is of the unknown store `{batch.store}`")
-        policy = self._active(batch.policy) if batch.policy else state.policy
-        changed = StoreState(state.store, batch.revision, state.facts.after(batch), policy)
+        facts = state.facts.after(batch)
+        policy = state.policy
+        if batch.policy:
+            policy = self._active(batch.policy)
+            facts = self._prepared(facts, policy)
+        changed = StoreState(state.store, batch.revision, facts, policy)
         return _Applied(batch.revision, {**applied.states, batch.store: changed})
+
+    def _begin_merge(self) -> None:
+        if self._merge is None:
+            for state in self._applied.states.values():
+                if state.facts.needs_merging:
+                    self._merge = _Merge(state, self._merging.submit(state.facts.merged))
+                    return
+
+    def _finish_merge(self) -> None:
+        merge = self._merge
+        if merge is None or not merge.merged.done():
+            return
+        self._merge = None
+        state = self._applied.states[merge.origin.store]
+        # For another policy the merged facts have the wrong indexes.
+        if state.policy is merge.origin.policy:
+            facts = state.facts.rebased(merge.merged.result(), merge.origin.facts)
+            states = {**self._applied.states, state.store: replace(state, facts=facts)}
+            self._applied = _Applied(self._applied.revision, states)
+
+    def _prepared(self, facts: FactSnapshot, policy: ActivePolicy[P] | None) -> FactSnapshot:
+        return facts.prepared(self._demand_of(policy.loaded) if policy else None)
 
     def _active(self, version: PolicyVersion | None) -> ActivePolicy[P] | None:
         return ActivePolicy(version, self._load_policy(version.files)) if version else None

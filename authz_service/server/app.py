@@ -6,6 +6,7 @@ server as a whole (the empty name), as soon as some store has a policy to decide
 
 import asyncio
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ from authz_service.server.codec import DEFAULT_STORE
 from authz_service.server.fact_service import FactService
 from authz_service.server.follow import PolicyFollower
 from authz_service.server.policy_service import PolicyService
+from authz_service.server.prepare import prepared, uncollected
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
 from authz_service.telemetry import Telemetry
@@ -45,6 +47,10 @@ SERVICES = (AUTHORIZATION, FACTS, POLICIES)
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+# A thread that computes gives the lock away after so long. The default of 5 ms is what a question would wait
+# for each time while a policy is compiled; shorter costs little, as threads switch only when one waits.
+_SWITCH_SECONDS = 0.0001
 
 _log = structlog.get_logger("authz.server")
 
@@ -76,9 +82,11 @@ class Server:
         self._settings = settings
         self._telemetry = Telemetry()
         self._health = health.aio.HealthServicer()
-        load_policy = loader(settings.engine)
+        load_policy = prepared(loader(settings.engine))
         self._store = FactStore.open(settings.database_url)
-        self._replica: Replica[LoadedPolicy] = Replica(self._store, load_policy)
+        self._replica: Replica[LoadedPolicy] = Replica(
+            self._store, load_policy, lambda loaded: loaded.program.demand
+        )
         self._pdp = PolicyDecisionPoint(self._replica, evaluation_steps=settings.evaluation_steps)
         self._pap = PolicyAdministrationPoint(
             self._store,
@@ -96,9 +104,13 @@ class Server:
         be executed: a server that cannot decide does not start.
         """
         try:
-            await asyncio.to_thread(self._replica.load)
+            await asyncio.to_thread(self._load)
         except PolicyInvalid as error:
             raise StoredPolicyInvalid(error) from error
+
+    def _load(self) -> None:
+        with uncollected():
+            self._replica.load()
 
     async def publish(self, files: Sequence[PolicyFile]) -> PolicyPublished:
         """Make `files` the active policy of the default store, as an author's request would.
@@ -147,6 +159,7 @@ class Server:
         self._pdp.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.close)
+        await asyncio.to_thread(self._replica.close)
         await asyncio.to_thread(self._store.close)
         _log.info("stopped")
 
@@ -190,6 +203,7 @@ async def serve(settings: Settings, follower: PolicyFollower | None = None) -> N
     A `follower` publishes its policy before the first question is answered, and goes on as long as it has
     something to watch; what its `begin` raises ends the server.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

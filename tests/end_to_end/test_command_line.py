@@ -256,7 +256,7 @@ def test_an_address_that_is_taken(serve):
 
 def test_running_requests_end_before_the_service_does(serve):
     """SIGTERM in the middle of a long batch: it is answered in full, and the exit code is 0."""
-    server = serve()
+    server = serve("--engine", "reference")
     with authz.Client(server.target, timeout=20) as client:
         client.publish_policy({"p": (POLICIES / "github" / "policy.polar").read_text()})
         client.write_facts(insert=fact_lines("github"))

@@ -1,7 +1,7 @@
 """A policy and facts as a program for clingo: an independent opinion, with recursion and negation.
 
 The stable model of a stratified program is what Datalog means by it. The translation shares nothing with
-the engines but the checked rules. Its values include some that occur nowhere else, so that it also tests
+the engines but the checked rules and the types of their variables. Its values include some that occur nowhere else, so that it also tests
 the claim of `polar.safety` that evaluating over the values at hand is enough.
 """
 
@@ -22,6 +22,7 @@ from authz_service.polar.goals import (
     Negation,
     Rule,
     Term,
+    Types,
     TypeTest,
     Variable,
     variables,
@@ -70,9 +71,12 @@ class _Program:
         self.clauses: list[str] = []
         self._number = 0
         self._names: dict[Variable, str] = {}
+        self._types: Types = {}
+        self._domains: dict[frozenset[str], str] = {}
 
     def add_rule(self, rule: Rule) -> None:
         self._names = {}
+        self._types = rule.types
         outside = variables(rule.head)
         self._add(
             self._atom(rule.head), self._literals(rule.body, outside), outside | _top(rule.body)
@@ -80,7 +84,7 @@ class _Program:
 
     def _add(self, head: str, literals: list[str], used: set[Variable]) -> None:
         used = used - {CURRENT_TIME}
-        literals = literals + [f"value({self._name(variable)})" for variable in used]
+        literals = literals + [self._any_of(self._types[v], self._name(v)) for v in used]
         self.clauses.append(f"{head} :- {', '.join(literals) or '1 = 1'}.")
 
     def _literals(self, goal: Goal, outside: set[Variable]) -> list[str]:
@@ -98,16 +102,22 @@ class _Program:
             case Negation(inner):
                 return [f"not {self._part([inner], variables(inner) & outside)}"]
             case TypeTest(variable, types):
-                name = self._new("t")
-                self.clauses += [f'{name}(v("{t}",I)) :- value(v("{t}",I)).' for t in types]
-                self.clauses.append(f"#external {name}(none).")
-                return [f"{name}({self._term(variable)})"]
+                return [self._any_of(types, self._term(variable))]
             case Membership(term, values):
                 name = self._new("m")
                 self.clauses += [f"{name}({_value(value)})." for value in values]
                 return [f"{name}({self._term(term)})"]
             case Comparison(operator, left, right):
                 return self._compared(operator, self._term(left), self._term(right))
+
+    def _any_of(self, types: frozenset[str], term: str) -> str:
+        """Return the literal for: `term` is a value of one of `types`."""
+        name = self._domains.get(types)
+        if name is None:
+            name = self._domains[types] = self._new("t")
+            self.clauses += [f'{name}(v("{t}",I)) :- value(v("{t}",I)).' for t in types]
+            self.clauses.append(f"#external {name}(none).")
+        return f"{name}({term})"
 
     def _compared(self, operator: str, left: str, right: str) -> list[str]:
         if operator in ("=", "!="):

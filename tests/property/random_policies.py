@@ -1,270 +1,335 @@
-"""Random policies, and facts and questions for them: for comparing engines.
+"""Random policies, directed by types: for comparing engines.
 
-A predicate of a layer uses stored predicates, roles and those of the layers below, so that the VM comes to
-an end and negation is stratified; unless recursion is wanted. Variables are mostly bound before they are
-used, in source order; the policies that turn out unsafe all the same are refused, and say nothing.
+A rule of a layer uses stored predicates, roles and the layers below, so that negation is stratified. Unless
+recursion is wanted, nothing depends on itself but roles along relations, so that the VM of `oso` comes to
+an end over facts that go downhill. What a rule binds is bound before it is used, in source order; the few
+policies that turn out unsafe all the same are refused, and say nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count, product
+from itertools import count
 from random import Random
 
-Signature = tuple[str, ...]
-
-STORED: dict[str, Signature] = {
-    "s0": ("User",),
-    "s1": ("User", "Doc"),
-    "s2": ("Doc", "Doc"),
-    "s3": ("Doc", "Integer"),
-    "s4": ("User", "String"),
-    "s5": ("Doc",),
-    "s6": ("Team", "User"),
-    "s7": ("Doc", "Boolean"),
-    "s8": ("Doc", "User", "Integer"),
-}
-ROLES: dict[str, Signature] = {
-    "has_role": ("User", "Role", "Doc"),
-    "has_relation": ("Doc", "Relation", "Doc"),
-}
-NOW = 2  # among the Integers of the facts
-
-LITERALS = {
-    "User": ('User{"a"}', 'User{"b, \\"c"}'),
-    "Team": ('Team{"a"}', 'Team{"b"}'),
-    "Doc": ('Doc{"a"}', 'Memo{"a"}', 'Doc{"x"}'),
-    "Integer": ("1", "2"),
-    "Boolean": ("true", "false"),
-    "String": ('"a"', '"z"'),
-    "Role": ('"low"', '"mid"', '"top"'),
-    "Relation": ('"up"', '"side"'),
-}
-IDS = ("a", 'b, \\"c', "x")
-TYPES = {"User": ("User",), "Team": ("Team",), "Doc": ("Doc", "Memo")}
-ACTIONS = ("read", "write")
-
-# Each line may stand in the block of Doc. Roles only follow from higher ones, so that nothing is circular
-# but what goes up, and facts about "up" go downhill.
-SHORTHAND = (
-    '"low" if "mid";',
-    '"mid" if "top";',
-    'role if role on "up";',
-    '"low" if "low" on "up";',
-    '"mid" if "owner";',
-    '"low" if "mid" on "side" and s5(resource);',
-    '"low" if "top" or "owner" on "up";',
-    '"top" if global "boss";',
-    "role if s9(actor, role);",
+from recursion import recursive_rules
+from schemas import (
+    GLOBAL_ROLES,
+    Predicate,
+    Schema,
+    Signature,
+    quoted,
+    random_schema,
 )
-PERMISSIONS = (
-    '"{}" if "low";',
-    '"{}" if "mid" and (global "staff" or s5(resource));',
-    '"{}" if "owner";',
-    '"{}" if role;',
-    '"{}" if global "admit";',
-)
+from shorthand import blocks
+
+DERIVED = [
+    ("User",),
+    ("Doc",),
+    ("User", "Doc"),
+    ("Doc", "Integer"),
+    ("Doc", "Doc"),
+    ("User", "User"),
+    ("Doc", "Integer"),
+    ("User", "String", "Doc"),
+    (),
+]
+
+# A permission may depend on `not` another one.
+BLOCKED = [
+    'has_permission(u: User, "blocked", d: Doc) if s1(u, v) and s0(v, d);',
+    'has_permission(u: User, "read", d: Doc) if s0(u, d) and not has_permission(u, "blocked", d);',
+]
 
 
 def policy(random: Random, *, recursive: bool = False) -> str:
-    """Return the text of a policy over users, teams, documents and memos, with the actions ACTIONS.
-
-    If `recursive`, rules may also use the predicate that they derive, under `not` as well.
-    """
-    known = dict(STORED)
-    # In some policies types must be inferred; these are mostly refused.
-    is_typed = random.random() < 0.8
-    lines = [*_blocks(random), *_declarations(random, 1.0 if is_typed else 0.75)]
-    rule = partial(_rule, random, untyped=0.0 if is_typed else 0.06)
-    for layer in range(random.randint(1, 4)):
-        name = f"l{layer}"
-        types = random.choice(
-            [("User",), ("Doc",), ("User", "Doc"), ("Doc", "Doc"), ("Doc", "Integer"), ()]
-        )
-        usable = {**known, **ROLES}
-        if recursive and random.random() < 0.6:
-            usable[name] = types
-        lines += [rule(name, types, usable) for _ in range(random.randint(1, 3))]
-        known[name] = types
-    usable = {**known, **ROLES}
-    for action in ACTIONS:
-        types = ("User", f'"{action}"', "Doc")
-        for _ in range(random.randint(1, 2)):
-            lines.append(rule("has_permission", types, usable, allow_fact=False))
-    if random.random() < 0.3:
-        types = ("User", random.choice(LITERALS["Role"]), "Doc")
-        lines.append(rule("has_role", types, usable if recursive else known))
-    if random.random() < 0.3:
-        condition = _goal(random, known, _Scope(count(), {"User": ["u"], "Doc": ["d"]}), 2)
-        lines.append(
-            f"allow(u: User, a: String, d: Doc) if has_permission(u, a, d) and {condition};"
-        )
-    return "\n".join(lines)
+    """Return the text of a policy. If `recursive`, rules may also use what they derive."""
+    schema = random_schema(random)
+    # In some policies types must be inferred; these are refused more often.
+    untyped = 0.0 if random.random() < 0.9 else 0.1
+    lines = [*blocks(random, schema, recursive=recursive), *_declarations(random, schema, untyped)]
+    writer = _Writer(random, schema, untyped)
+    known = [*schema.stored, *_relations(schema)]
+    roles = _roles(schema)
+    if recursive:
+        rules, derived = recursive_rules(random, schema)
+        lines += rules
+        known += derived
+    for layer in range(random.randint(1, 3)):
+        rules, predicate = _layer(writer, f"l{layer}", [*known, *roles], recursive=recursive)
+        lines += rules
+        known.append(predicate)
+    lines += _permissions(writer, [*known, *roles])
+    if recursive and random.random() < 0.1:
+        lines += BLOCKED
+    if random.random() < 0.4:
+        lines += _role_rule(writer, [*known, *roles] if recursive else known)
+    lines += _allow(writer, known, recursive=recursive)
+    return "\n".join(lines) + "\n"
 
 
-def _blocks(random: Random) -> list[str]:
-    """The blocks, with some shorthand rules; their roles and permissions are always declared."""
-    inside = random.sample(SHORTHAND, random.randint(0, 5))
-    for action in ACTIONS:
-        inside += [line.format(action) for line in random.sample(PERMISSIONS, random.randint(0, 2))]
+def _declarations(random: Random, schema: Schema, untyped: float) -> Iterator[str]:
+    """Tell the types of most stored predicates; those of the others follow from the rules, or do not."""
+    yield "declare s9(User, String);"
+    for predicate in schema.stored:
+        if random.random() >= untyped:
+            yield f"declare {predicate.name}({', '.join(predicate.kinds)});"
+    if random.random() < 0.04:
+        yield "declare has_permission(User, String, Doc);"
+
+
+def _relations(schema: Schema) -> list[Predicate]:
     return [
-        'global { roles = ["staff", "boss"]; permissions = ["admit"]; "admit" if "boss"; }',
-        "actor User {}",
-        "actor Team {}",
-        'resource Doc { roles = ["low", "mid", "top"]; permissions = ["read", "write"];',
-        "  relations = { up: Doc, side: Doc, owner: User };",
-        *(f"  {line}" for line in inside),
-        "}",
-        "resource Memo extends Doc {}",
+        Predicate("has_relation", (owner, quoted(name), related))
+        for owner in schema.types
+        for name, related in schema.relations.get(owner, {}).items()
     ]
 
 
-def _declarations(random: Random, declared: float) -> Iterator[str]:
-    """Tell the types of most stored predicates; those of the others follow from the rules, or do not."""
-    yield "declare s9(User, String);"
-    for name, types in STORED.items():
-        if random.random() < declared:
-            yield f"declare {name}({', '.join(types)});"
+def _roles(schema: Schema) -> list[Predicate]:
+    is_open = frozenset((0, 2)) if schema.open_roles else frozenset()
+    local = [
+        Predicate("has_role", ("User", f"Role:{name}", name), is_open)
+        for name in schema.types
+        if schema.roles_of(name)
+    ]
+    return [*local, Predicate("has_role", ("User", quoted(GLOBAL_ROLES[0])))]
 
 
-def facts(random: Random) -> list[str]:
-    """Return facts of the stored predicates. Documents are up from others with a smaller id only."""
-    found = []
-    for _ in range(random.randint(0, 80)):
-        name = random.choice([*STORED, "has_role", "has_relation", "global", "s9"])
-        if name == "global":
-            found.append(
-                f'has_role({_value(random, "User")}, "{random.choice(["staff", "boss"])}")'
-            )
-        elif name == "s9":
-            found.append(f"s9({_value(random, 'User')}, {random.choice(LITERALS['Role'])})")
-        elif name == "has_relation":
-            found.append(_relation(random))
-        else:
-            types = {**STORED, **ROLES}[name]
-            found.append(f"{name}({', '.join(_value(random, kind) for kind in types)})")
-    return found
+def _layer(
+    writer: "_Writer", name: str, known: list[Predicate], *, recursive: bool
+) -> tuple[list[str], Predicate]:
+    """Return rules for a new predicate, and what they make of it."""
+    random = writer.random
+    kinds = random.choice(DERIVED)
+    if random.random() < 0.1:
+        kinds = tuple(
+            random.choices(["User", "Doc", "String", "Integer", "Boolean"], k=random.randint(3, 5))
+        )
+    predicate = Predicate(name, kinds)
+    lines = []
+    for _ in range(random.randint(1, 3)):
+        usable = (
+            [*known, predicate, predicate]
+            if recursive and lines and random.random() < 0.7
+            else known
+        )
+        line, is_open = writer.rule(name, kinds, usable)
+        lines.append(line)
+        predicate = replace(predicate, open=predicate.open | is_open)
+    return lines, predicate
 
 
-def _relation(random: Random) -> str:
-    kind = random.choice(["up", "side", "owner"])
-    if kind == "owner":
-        return f'has_relation({_value(random, "Doc")}, "owner", {_value(random, "User")})'
-    low, high = sorted(random.sample(IDS, 2))
-    types = random.choice(TYPES["Doc"]), random.choice(TYPES["Doc"])
-    return f'has_relation({types[0]}:"{high}", "{kind}", {types[1]}:"{low}")'
+def _permissions(writer: "_Writer", known: list[Predicate]) -> Iterator[str]:
+    random, schema = writer.random, writer.schema
+    for kind in schema.types:
+        for action in schema.permissions_of(kind):
+            for _ in range(random.choice((0, 1, 1))):
+                actor = random.choice(["User", "User", "Actor", *schema.actors])
+                kinds = (actor, quoted(action), kind)
+                yield writer.rule("has_permission", kinds, known, allow_fact=0.04)[0]
+    if random.random() < 0.2:
+        yield writer.rule("has_permission", ("User", "String", "Doc"), known, allow_fact=0.0)[0]
 
 
-def questions() -> Iterator[tuple[str, str, str]]:
-    """Every question about the ids of facts and one that occurs nowhere: actor, action, resource."""
-    actors = [f"User:{i}" for i in ("a", 'b, "c', "q")]
-    resources = ["Doc:a", "Doc:x", "Memo:a", "Memo:q"]
-    return product(actors, ACTIONS, resources)
+def _role_rule(writer: "_Writer", known: list[Predicate]) -> Iterator[str]:
+    schema, random = writer.schema, writer.random
+    kind = random.choice([name for name in schema.types if schema.roles_of(name)] or ["Doc"])
+    role = random.choice([*map(quoted, schema.roles_of(kind)), "String"])
+    actor = random.choice(["User", "Actor", *schema.actors])
+    line, is_open = writer.rule("has_role", (actor, role, kind), known)
+    if schema.open_roles or not is_open:
+        yield line
 
 
-class _Scope:
-    """The variables that can be used where the text stands, by type; new names are new in the rule."""
+def _allow(writer: "_Writer", known: list[Predicate], *, recursive: bool) -> Iterator[str]:
+    """Own `allow` rules in a third of the policies; the built-in ones hold in the others."""
+    random = writer.random
+    if random.random() < 0.65:
+        return
+    scope = Scope(writer.schema, {"u": "User", "d": "Resource"}, count())
+    condition = writer.goal([p for p in known if not p.open], scope, 1)
+    yield f"allow(u: User, a: String, d: Resource) if has_permission(u, a, d) and {condition};"
+    if random.random() < 0.4:
+        yield (
+            "allow(actor, action, resource) if has_permission(actor, action, resource) and s3(actor);"
+            if (writer.schema.stored[3].kinds == ("User",))
+            else 'allow(u: User, "read", d: Doc) if s0(u, d) and s3(d);'
+        )
+    if recursive and random.random() < 0.4:
+        yield "allow(u: User, a: String, d: Resource) if s1(u, v) and allow(v, a, d);"
 
-    def __init__(self, names: Iterator[int], variables: dict[str, list[str]]) -> None:
-        self.names = names
-        self.variables = variables
 
-    def inner(self) -> "_Scope":
-        return _Scope(self.names, {kind: list(names) for kind, names in self.variables.items()})
+@dataclass
+class Scope:
+    """The variables that can be used where the text stands, with their types; names are new in the rule."""
+
+    schema: Schema
+    types: dict[str, str]
+    names: Iterator[int]
+    bound: set[str] = field(default_factory=set)
+    """Those that a condition limits to finitely many values."""
+    head: frozenset[str] = frozenset()
+
+    def inner(self) -> "Scope":
+        return Scope(self.schema, dict(self.types), self.names, set(self.bound), self.head)
 
     def new(self, kind: str) -> str:
         name = f"{kind[0].lower()}{next(self.names)}"
-        self.variables.setdefault(kind, []).append(name)
+        self.types[name] = kind
         return name
 
-    def some(self, random: Random, kind: str) -> str:
-        if kind == "Integer" and random.random() < 0.2:
-            return "@current_unix_time"
-        known = self.variables.get(kind)
-        return random.choice(known) if known else random.choice(LITERALS[kind])
+    def known(self, kind: str) -> list[str]:
+        """Return the variables whose values may stand where `kind` is wanted."""
+        accepted = self.schema.accepted(kind)
+        return [name for name, own in self.types.items() if own in accepted]
 
 
-def _rule(
-    random: Random,
-    name: str,
-    types: Signature,  # or the very literal that stands there
-    known: dict[str, Signature],
-    *,
-    allow_fact: bool = True,
-    untyped: float,
-) -> str:
-    scope = _Scope(count(), {})
-    params = []
-    for kind in types:
+class _Writer:
+    """Writes rules in the words of one schema."""
+
+    def __init__(self, random: Random, schema: Schema, untyped: float) -> None:
+        self.random = random
+        self.schema = schema
+        self._untyped = untyped
+        self._own = ""
+
+    def rule(
+        self, name: str, kinds: Signature, known: list[Predicate], *, allow_fact: float = 0.1
+    ) -> tuple[str, frozenset[int]]:
+        """Return a rule and the positions of its head at which it may hold for every value."""
+        self._own = name
+        scope = Scope(self.schema, {}, count())
+        params = [self._param(kind, scope) for kind in kinds]
+        head = f"{name}({', '.join(params)})"
+        scope.head = frozenset(scope.types)
+        if "Integer" not in kinds and self.random.random() < allow_fact:
+            return f"{head};", frozenset(range(len(kinds)))
+        body = self._conjunction(known, scope, depth=2)
+        unbound = (
+            position
+            for position, param in enumerate(params)
+            if not param.startswith('"') and param.split(":")[0] not in scope.bound
+        )
+        return f"{head} if {body};", frozenset(unbound)
+
+    def _param(self, kind: str, scope: Scope) -> str:
+        random = self.random
         choice = random.random()
         if kind.startswith('"'):
-            params.append(kind)
-        elif choice < 0.08:
-            params.append(random.choice(LITERALS[kind]))
-        elif choice < 0.16 and kind != "Integer":
-            params.append(f"_: {kind}")
-        elif choice < 0.22 and scope.variables.get(kind):
-            params.append(random.choice(scope.variables[kind]))
-        else:
-            variable = scope.new(kind)
-            params.append(variable if random.random() < untyped else f"{variable}: {kind}")
-    if allow_fact and "Integer" not in types and random.random() < 0.1:
-        return f"{name}({', '.join(params)});"
-    return f"{name}({', '.join(params)}) if {_conjunction(random, known, scope, depth=2)};"
+            return kind
+        if choice < 0.05:
+            return random.choice(self.schema.literals(kind))
+        if choice < 0.15 and kind == "Integer":
+            return "@current_unix_time"
+        if choice < 0.11 and kind != "Integer":
+            return f"_: {kind}"
+        known = [name for name, own in scope.types.items() if own == kind]
+        if choice < 0.16 and known:
+            return random.choice(known)
+        variable = scope.new(kind)
+        return variable if random.random() < self._untyped else f"{variable}: {kind}"
 
+    def _conjunction(self, known: list[Predicate], scope: Scope, depth: int) -> str:
+        random = self.random
+        goals = [self.atom(known, scope) for _ in range(random.choice((1, 1, 2)))]
+        goals += [self.goal(known, scope, depth) for _ in range(random.choice((0, 0, 1, 1, 2)))]
+        random.shuffle(goals)
+        return " and ".join(goals)
 
-def _conjunction(random: Random, known: dict[str, Signature], scope: _Scope, depth: int) -> str:
-    goals = [_atom(random, known, scope)]
-    goals += [_goal(random, known, scope, depth) for _ in range(random.randint(0, 3))]
-    random.shuffle(goals)
-    return " and ".join(goals)
-
-
-def _goal(random: Random, known: dict[str, Signature], scope: _Scope, depth: int) -> str:
-    choice = random.random()
-    if depth and choice < 0.15:
-        return f"not ({_conjunction(random, known, scope.inner(), depth - 1)})"
-    if choice < 0.25:
-        return f"not {_atom(random, known, scope.inner())}"
-    if depth and choice < 0.4:
-        branches = (_conjunction(random, known, scope.inner(), depth - 1) for _ in range(2))
-        return f"({' or '.join(f'({branch})' for branch in branches)})"
-    if choice < 0.48:
-        pair = scope.some(random, "Integer"), scope.some(random, "Integer")
-        return f"{pair[0]} {random.choice(['<', '<=', '>', '>=', '!=', '='])} {pair[1]}"
-    kind = random.choice([kind for kind in LITERALS if kind not in ("Role", "Relation")])
-    if choice < 0.56:
-        return f"{scope.some(random, kind)} {random.choice(['=', '!='])} {scope.some(random, kind)}"
-    if choice < 0.6:
-        return f"{scope.some(random, kind)} in [{', '.join(LITERALS[kind])}]"
-    if choice < 0.66 and scope.variables.get("Doc"):
-        test = random.choice(["matches Resource", "matches Memo", "matches! Doc", "matches Doc"])
-        return f"{random.choice(scope.variables['Doc'])} {test}"
-    if choice < 0.68:
-        return random.choice(["true", "false"])
-    return _atom(random, known, scope)
-
-
-def _atom(random: Random, known: dict[str, Signature], scope: _Scope) -> str:
-    name = random.choice(list(known))
-    args = []
-    for kind in known[name]:
+    def goal(self, known: list[Predicate], scope: Scope, depth: int) -> str:
+        random = self.random
         choice = random.random()
-        if kind == "Relation" or (kind == "Role" and choice < 0.7) or choice < 0.1:
-            args.append(random.choice(LITERALS[kind]))
-        elif choice < 0.2:
-            args.append("_")
-        elif choice < 0.4:
-            args.append(scope.new("String" if kind == "Role" else kind))
-        else:
-            args.append(scope.some(random, "String" if kind == "Role" else kind))
-    return f"{name}({', '.join(args)})"
+        if choice < 0.24:
+            return self._negation([p for p in known if p.name != self._own], scope, depth, choice)
+        if depth and choice < 0.42:
+            return self._either(known, scope, depth)
+        if choice < 0.75:
+            return self._test(scope) or self.atom(known, scope)
+        if choice < 0.78:
+            return "true"
+        if choice < 0.79:
+            return "false"
+        return self.atom(known, scope)
 
+    def _negation(self, known: list[Predicate], scope: Scope, depth: int, choice: float) -> str:
+        if depth and choice < 0.12:
+            return f"not ({self._conjunction(known, scope.inner(), depth - 1)})"
+        nots = "not not" if choice > 0.22 else "not"
+        return f"{nots} {self.atom(known, scope.inner(), is_inner=True)}"
 
-def _value(random: Random, kind: str) -> str:
-    if kind == "Integer":
-        return str(random.randint(0, 3))
-    if kind in ("Boolean", "Role", "Relation"):
-        return random.choice(LITERALS[kind])
-    if kind == "String":
-        return f'"{random.choice(IDS)}"'
-    return f'{random.choice(TYPES[kind])}:"{random.choice(IDS)}"'
+    def _either(self, known: list[Predicate], scope: Scope, depth: int) -> str:
+        inner = [scope.inner() for _ in range(2)]
+        branches = [f"({self._conjunction(known, branch, depth - 1)})" for branch in inner]
+        scope.bound |= inner[0].bound & inner[1].bound
+        return f"({' or '.join(branches)})"
+
+    def _test(self, scope: Scope) -> str | None:
+        """Return a condition on a known variable that is no call; None if there is none."""
+        random = self.random
+        if not scope.types:
+            return None
+        name = random.choice(list(scope.types))
+        kind = scope.types[name]
+        integers = scope.known("Integer")
+        if integers and random.random() < 0.5:
+            name, kind = random.choice(integers), "Integer"
+        literals = self.schema.literals(kind)
+        others = [*scope.known(kind), *literals[:3]]
+        options = [partial("{} {} {}".format, name, random.choice(["=", "!=", "!="]))]
+        if kind == "Integer":
+            others = [*others, "@current_unix_time", *("1", "2")]
+            options = [
+                partial("{} {} {}".format, name, random.choice(["<", "<=", ">", ">=", "!=", "="]))
+            ]
+        elif kind not in ("String", "Boolean"):
+            options.append(lambda _: f"{name} {self._type_test(kind)}")
+        options.append(
+            lambda _: f"{name} in [{', '.join(dict.fromkeys(random.choices(literals, k=2)))}]"
+        )
+        return random.choice(options)(random.choice(others))
+
+    def _type_test(self, kind: str) -> str:
+        word = self.random.choice(["matches", "matches", "matches!"])
+        accepted = self.schema.accepted(kind)
+        if word == "matches" and self.random.random() < 0.3:
+            return "matches Resource"
+        return f"{word} {self.random.choice([t for t in accepted if t in self.schema.types])}"
+
+    def atom(self, known: list[Predicate], scope: Scope, *, is_inner: bool = False) -> str:
+        """Return a call, preferably one about variables that are known already."""
+        random = self.random
+        wanted = set(scope.types.values())
+        choices = random.choices(known, k=3)
+        predicate = max(choices, key=lambda p: len(wanted & set(p.kinds)))
+        args = [
+            self._arg(kind, scope, is_open=position in predicate.open, is_inner=is_inner)
+            for position, kind in enumerate(predicate.kinds)
+        ]
+        return f"{predicate.name}({', '.join(args)})"
+
+    def _arg(self, kind: str, scope: Scope, *, is_open: bool, is_inner: bool) -> str:
+        random = self.random
+        choice = random.random()
+        if kind.startswith('"'):
+            return kind
+        is_role = kind.startswith("Role:")
+        literals = self.schema.literals(kind)
+        if literals and choice < (0.7 if is_role else 0.06):
+            return random.choice(literals)
+        kind = "String" if is_role else kind
+        if is_open:
+            known = [name for name in scope.known(kind) if name in scope.bound | scope.head]
+            return random.choice(known or literals)
+        if choice < 0.14:
+            return "_"
+        known = scope.known(kind)
+        if kind == "Integer" and choice < 0.25:
+            return "@current_unix_time"
+        if known and (choice < 0.85 or is_inner):
+            name = random.choice(known)
+            scope.bound.add(name)
+            return name
+        name = scope.new(kind)
+        scope.bound.add(name)
+        return name

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from authz_service.errors import StoreNotFound
+from authz_service.facts import snapshot
+from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.change import Operation, Write
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
@@ -201,3 +203,113 @@ def test_a_failed_load_leaves_what_was_there(replica: Replica[str], store: FactS
         replica.load()
 
     assert replica.state("default") is before
+
+
+def accepts(fact: Fact) -> bool:
+    return fact.predicate == "tag"
+
+
+def demanding(files: Sequence[PolicyFile]) -> Demand:
+    """Stand in for a compiler: each word of the text is a predicate that is looked at whole."""
+    demand = Demand(accepts, frozenset())
+    for word in load_policy(files).split():
+        demand.name(AccessPath(word, 1, (), ()))
+    return demand
+
+
+@pytest.fixture
+def indexed(store: FactStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica[Demand]]:
+    """A replica that merges whenever more than two facts were written."""
+    monkeypatch.setattr(snapshot, "_SMALL_DELTA", 2)
+    publish(store, "tag")
+    loaded = Replica(store, demanding, lambda demand: demand)
+    loaded.load()
+    yield loaded
+    loaded.close()
+
+
+def tagged(replica: Replica[Demand]) -> set[Value]:
+    """Return what the active policy sees; it must have been built before it could be seen."""
+    state = replica.state("default")
+    assert state.policy is not None
+    view = state.facts.view(state.policy.loaded)
+    assert view.built() == state.policy.loaded.names()
+    return set(map(view.ids.value, view.tag))
+
+
+def test_a_policy_is_seen_with_its_indexes(indexed: Replica[Demand], store: FactStore) -> None:
+    insert(store, "alice")
+    indexed.catch_up()
+    assert tagged(indexed) == {Value("User", "alice")}
+    publish(store, "tag label")
+    insert(store, "bob")
+    indexed.catch_up()
+
+    assert tagged(indexed) == {Value("User", "alice"), Value("User", "bob")}
+    indexed.load()
+    assert tagged(indexed) == {Value("User", "alice"), Value("User", "bob")}
+
+
+def merge_ends(replica: Replica[Demand]) -> None:
+    assert replica._merge is not None
+    replica._merge.merged.result(timeout=10)
+
+
+def test_a_merge_is_taken_over_with_what_was_written_meanwhile(
+    indexed: Replica[Demand], store: FactStore
+) -> None:
+    insert(store, "alice", "bob", "carol")
+    indexed.catch_up()
+    before = indexed.state("default")
+    store.write("default", [Write(Operation.DELETE, tag("bob"))])
+    merge_ends(indexed)
+    insert(store, "dave")
+    indexed.catch_up()
+
+    state = indexed.state("default")
+    assert state.facts._delta == {tag("bob"): False, tag("dave"): True}
+    assert set(state.facts) == {tag("alice"), tag("carol"), tag("dave")}
+    assert tagged(indexed) == {Value("User", name) for name in ("alice", "carol", "dave")}
+    assert (state.revision, indexed._merge) == (4, None)
+    assert set(before.facts) == {tag("alice"), tag("bob"), tag("carol")}
+
+
+def test_a_merge_for_another_policy_is_not_taken_over(
+    indexed: Replica[Demand], store: FactStore
+) -> None:
+    insert(store, "alice", "bob", "carol")
+    indexed.catch_up()
+    publish(store, "tag label")
+    merge_ends(indexed)
+    indexed.catch_up()
+
+    assert len(indexed.state("default").facts._delta) == 3
+    assert tagged(indexed) == {Value("User", name) for name in ("alice", "bob", "carol")}
+    merge_ends(indexed)
+    indexed.catch_up()
+    assert indexed.state("default").facts._delta == {}
+    assert tagged(indexed) == {Value("User", name) for name in ("alice", "bob", "carol")}
+
+
+def test_a_merge_of_what_was_before_load_is_not_taken_over(
+    indexed: Replica[Demand], store: FactStore
+) -> None:
+    insert(store, "alice", "bob", "carol")
+    indexed.catch_up()
+    merge_ends(indexed)
+    execute(store, """DELETE FROM facts WHERE args LIKE '%bob%'""")
+    indexed.load()
+    indexed.catch_up()
+
+    assert tagged(indexed) == {Value("User", "alice"), Value("User", "carol")}
+
+
+def test_closing_waits_for_a_merge(indexed: Replica[Demand], store: FactStore) -> None:
+    insert(store, "alice", "bob", "carol")
+    indexed.catch_up()
+    merging = indexed._merge
+
+    indexed.close()
+
+    assert merging is not None
+    assert merging.merged.done()

@@ -1,14 +1,16 @@
 """The replica against a model: for every revision, a set of facts and a policy in each store."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from authz_service.facts import snapshot
 from authz_service.facts.change import Operation, Write, WriteOutcome
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
@@ -56,6 +58,14 @@ def seen(state: State) -> Expected:
     return Expected(state.revision, frozenset(state.facts), version, state.policy.loaded)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small_deltas() -> Iterator[None]:
+    """Merge after a few writes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot, "_SMALL_DELTA", 2)
+        yield
+
+
 class ReplicaModel(RuleBasedStateMachine):
     """`history[n]` is what every store must be at revision n."""
 
@@ -65,6 +75,7 @@ class ReplicaModel(RuleBasedStateMachine):
         self.url = f"sqlite:///{self.directory.name}/authz.db"
         self.store = FactStore.open(self.url)
         self.history = [dict.fromkeys(STORES, Expected(0, frozenset(), 0, ()))]
+        self.replicas: list[Replica[tuple[PolicyFile, ...]]] = []
         self.handed_out: list[tuple[State, Expected]] = []
 
     @initialize()
@@ -75,6 +86,7 @@ class ReplicaModel(RuleBasedStateMachine):
 
     def load(self) -> None:
         self.replica = Replica(self.store, load_policy)
+        self.replicas.append(self.replica)
         self.replica.load()
         assert self.replica.revision == len(self.history) - 1
 
@@ -139,6 +151,8 @@ class ReplicaModel(RuleBasedStateMachine):
         assert states == self.history[self.replica.revision]
 
     def teardown(self) -> None:
+        for replica in self.replicas:
+            replica.close()
         self.store.close()
         self.directory.cleanup()
         for state, when_handed_out in self.handed_out:

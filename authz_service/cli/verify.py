@@ -1,0 +1,189 @@
+"""`authz policy verify`: ask several engines the same questions about an author's own policy."""
+
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Annotated, TypeVar
+
+import authz
+import typer
+from rich.progress import track
+
+from authz_service.cli import output
+from authz_service.cli.agreement import Report, print_report, report_json
+from authz_service.cli.offline import Paths, checked, read_files
+from authz_service.engine.engines import Engine, loader
+from authz_service.engine.program import Program, Question
+from authz_service.engine.scenes import Scene
+from authz_service.engine.verification import Questions, compare
+from authz_service.errors import AuthzError, EngineUnsupported
+from authz_service.facts.fact import Fact
+from authz_service.facts.policy_text import PolicyFile
+from authz_service.facts.snapshot import FactSnapshot
+from authz_service.facts.value import PRIMITIVE_TYPES, Value, boolean, integer, string
+from authz_service.polar.policy import Policy
+
+T = TypeVar("T")
+
+# Work that the reference may do for the questions about one set of facts, another engine for one question.
+STEPS = 20_000_000
+
+_IDS = ("ann", "bob", "eve", 'x, "y"')
+_IMAGINED = 8  # sets of facts, each of so many pieces
+_PIECES = 12
+_SCATTERED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Facts that questions are asked about, and where they come from."""
+
+    name: str
+    facts: tuple[Fact, ...]
+
+
+def verify(
+    paths: Paths,
+    *,
+    facts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Facts to ask about, one in a line, as `authz facts write --file` reads them. "
+            "Without it facts are made up that the policy's rules can use."
+        ),
+    ] = None,
+    questions: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many questions to ask at most.")
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option(help="Another number makes up other facts and picks other questions.")
+    ] = 0,
+    as_json: output.Json = False,
+) -> None:
+    """Ask every engine the same questions about a policy, and report where they differ.
+
+    The service decides with a compiled form of your policy. This asks it, the slow reference that says
+    what policies mean, and the `oso` library where it can, about the facts of your tests and those of
+    --facts (or made up ones). All combinations of the actors, actions and resources at hand are asked, or
+    as many of them as --questions allows. A difference is a defect of the service: please report it.
+
+    Exit code 0: they agree. 1: they differ, or there was nothing to compare. 2: files that cannot be read,
+    or facts that the policy cannot use. 3: the policy does not compile.
+
+    Example: authz policy verify policies/security_company --facts policies/security_company/facts.txt
+    """
+    files = read_files(paths)
+    policy = checked(files, as_json=as_json)
+    now = int(time.time())
+    random = Random(seed)  # noqa: S311 - picks questions, no secrets
+    sets = _sets_of_facts(policy, facts, random, now)
+    report = Report(seed)
+    programs = _programs(files, report)
+    picked = [_picked(policy, one.facts, random, questions // len(sets) or 1) for one in sets]
+    compared = (
+        (one.name, comparison)
+        for one, asked in zip(sets, picked, strict=True)
+        for comparison in compare(programs, asked, FactSnapshot(one.facts), now, STEPS)
+    )
+    for name, comparison in _shown(compared, sum(map(len, picked)), is_shown=not as_json):
+        report.add(name, comparison)
+    if as_json:
+        output.print_json(report_json(report))
+    else:
+        print_report(output.stdout, report)
+    if not report.compared:
+        output.fail("there was nothing to compare", output.EXIT_FINDINGS)
+    raise typer.Exit(output.EXIT_FINDINGS if report.differences else 0)
+
+
+def _sets_of_facts(policy: Policy, file: Path | None, random: Random, now: int) -> list[_Facts]:
+    """Return the facts of the file and of each test; without a file, some that are made up.
+
+    No two sets are equal.
+    """
+    tests = [_Facts(f'test "{test.name}"', test.facts) for test in policy.tests]
+    if file is not None:
+        found = [_Facts(str(file), _from_file(policy, file)), *tests]
+    else:
+        found = [*tests, *(_imagined(policy, random, now, n) for n in range(1, _IMAGINED + 1))]
+    return list({frozenset(one.facts): one for one in reversed(found)}.values())[::-1]
+
+
+def _from_file(policy: Policy, file: Path) -> tuple[Fact, ...]:
+    """Return the facts of the file; ends the command if they cannot be read, or used."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        facts = tuple(map(_fact, authz.parse_facts(text)))
+        for fact in facts:
+            policy.check_fact(fact)
+    except (OSError, UnicodeDecodeError) as error:
+        output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
+    except (authz.InvalidRequest, AuthzError) as error:
+        output.fail(f"{file}: {error.message}", output.EXIT_USAGE)
+    return facts
+
+
+def _fact(fact: authz.Fact) -> Fact:
+    return Fact(fact.predicate, tuple(map(_value, fact.args)))
+
+
+def _value(arg: authz.Value) -> Value:
+    match arg:
+        case authz.Entity():
+            return Value(arg.type, arg.id)
+        case bool():
+            return boolean(arg)
+        case int():
+            return integer(arg)
+        case str():
+            return string(arg)
+
+
+def _imagined(policy: Policy, random: Random, now: int, number: int) -> _Facts:
+    # In every second set relations lead to smaller ids only, as `oso` comes to no end in circles.
+    scene = Scene(policy, random, _IDS, now, keep=_is_downhill if number % 2 else lambda _: True)
+    for _ in range(_PIECES):
+        scene.aim()
+        if random.random() < _SCATTERED:
+            scene.scatter()
+    scene.link([*_IDS[: random.randint(1, len(_IDS))], _IDS[0]])
+    return _Facts(f"made-up facts {number}", tuple(scene.facts))
+
+
+def _is_downhill(fact: Fact) -> bool:
+    first, last = fact.args[0], fact.args[-1]
+    return first.type in PRIMITIVE_TYPES or last.type in PRIMITIVE_TYPES or first.id > last.id
+
+
+def _picked(
+    policy: Policy, facts: Sequence[Fact], random: Random, number: int
+) -> Sequence[Question]:
+    every = Questions(policy, facts)
+    return random.sample(every, number) if number < len(every) else every[:]
+
+
+def _programs(files: Sequence[PolicyFile], report: Report) -> Mapping[Engine, Program]:
+    """Return what each engine makes of the policy; `report` hears of those that cannot."""
+    programs: dict[Engine, Program] = {}
+    for engine in Engine:
+        try:
+            programs[engine] = loader(engine)(files).program
+        except EngineUnsupported as error:
+            report.refused(engine, error)
+    return programs
+
+
+def _shown(compared: Iterable[T], total: int, *, is_shown: bool) -> Iterable[T]:
+    """Yield what was compared, with a progress bar on a terminal."""
+    is_hidden = not is_shown or not output.stderr.is_terminal
+    return track(
+        compared,
+        "verifying",
+        total=total,
+        console=output.stderr,
+        disable=is_hidden,
+        transient=True,
+    )

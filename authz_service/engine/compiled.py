@@ -1,0 +1,187 @@
+"""The compiled engine: a policy as Python functions, one module for each kind of question.
+
+A kind is an actor's type, an action and a resource's type. Its module is compiled when it is first asked for,
+or before by `prepare`; it reads like code that somebody wrote, and shows in tracebacks.
+"""
+
+import weakref
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from types import CodeType
+from typing import Any, NamedTuple
+
+from authz_service.engine.compiler.emit import Source, emit
+from authz_service.engine.compiler.names import GLOBALS
+from authz_service.engine.compiler.normalise import normalise
+from authz_service.engine.compiler.plan import plan
+from authz_service.engine.compiler.rewrites import Rewrite, rewritten
+from authz_service.engine.compiler.rule_program import RuleProgram
+from authz_service.engine.compiler.specialise import Specialiser
+from authz_service.engine.compiler.tabling import forget, meet, tables_of, tried_of
+from authz_service.engine.program import Budget, Program, Question
+from authz_service.engine.reference import constants
+from authz_service.facts.access import Demand
+from authz_service.facts.ids import FIRST_INTEGER, INTEGER_ZERO, TYPE_SHIFT
+from authz_service.facts.snapshot import FactSnapshot
+from authz_service.facts.value import STRING, Value, quoted, string
+from authz_service.facts.view import View
+from authz_service.polar.matching import Arg
+from authz_service.polar.policy import Policy
+
+MAX_PREPARED = 100
+"""So many kinds of questions are compiled before they are asked; each takes about 20 ms."""
+
+
+class Kind(NamedTuple):
+    """What questions have in common that one module answers.
+
+    `action` is None where facts decide which actions there are: then it is an argument like others.
+    """
+
+    actor_type: str
+    action: str | None
+    resource_type: str
+
+    def __str__(self) -> str:
+        action = STRING if self.action is None else quoted(self.action)
+        return f"allow({self.actor_type}, {action}, {self.resource_type})"
+
+    @property
+    def args(self) -> tuple[Arg, ...]:
+        """The arguments of `allow` that are asked for."""
+        action: Arg = frozenset({STRING}) if self.action is None else string(self.action)
+        return frozenset({self.actor_type}), action, frozenset({self.resource_type})
+
+
+Answer = Callable[..., bool]
+
+
+class CompiledProgram:
+    """A policy, compiled. `demand` is what it needs of facts."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._specialiser = Specialiser(normalise(policy.rules), policy.shapes)
+        self.demand = Demand(policy.shapes.accept, _named(policy))
+        self._answers: dict[Kind, Answer] = {}
+        # A function and the globals of its module are a circle, which only a collection would find.
+        self._modules: list[dict[str, Any]] = []
+        weakref.finalize(self, _clear, self._modules)
+
+    def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
+        """See `Program.permits`. Costs what the question visits, not what there is."""
+        actor, action, resource = question
+        view = facts.view(self.demand)
+        answer = view.ready.get((actor.type, action, resource.type))
+        if answer is None:
+            return self._permits_first(question, view, now, budget)
+        ids = view.ids
+        actor_id, resource_id = ids.find(actor), ids.find(resource)
+        if actor_id is None:
+            actor_id = ids.stranger(actor.type, 0)
+        if resource_id is None:
+            # The same value has one id in a question.
+            resource_id = actor_id if resource == actor else ids.stranger(resource.type, 1)
+        budget.now, budget.kept = INTEGER_ZERO + now, None
+        try:
+            permitted: bool = answer(view, budget, actor_id, resource_id)
+        except StopIteration:
+            raise budget.reached() from None
+        return permitted
+
+    def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
+        """See `Program.is_ready`. So it is from the second question of a kind on, if that names its action."""
+        actor, action, resource = question
+        return (actor.type, action, resource.type) in facts.view(self.demand).ready
+
+    def _permits_first(self, question: Question, view: View, now: int, budget: Budget) -> bool:
+        """Answer a question whose kind was not asked about these facts, or does not name its action."""
+        kind = self._kind(question)
+        answer = self._answers.get(kind) or self._compiled(kind)
+        ids = view.ids.child()
+        asked = [ids.add(value) for value in question.as_fact().args]
+        budget.now, budget.kept = INTEGER_ZERO + now, None
+        if kind.action is not None:
+            del asked[1]
+        try:
+            permitted = answer(view, budget, *asked)
+        except StopIteration:
+            raise budget.reached() from None
+        if kind.action is not None:
+            view.ready[kind] = answer
+        return permitted
+
+    def prepare(self, former: Program | None) -> Iterator[None]:
+        """See `Program.prepare`. Without a `former` these are the first `MAX_PREPARED` kinds that there are."""
+        asked = set(former._answers) if isinstance(former, CompiledProgram) else None  # noqa: SLF001
+        wanted = (kind for kind in self.kinds() if asked is None or kind in asked)
+        for kind in islice(wanted, MAX_PREPARED):
+            if kind not in self._answers:
+                self._compiled(kind)
+                yield
+
+    def kinds(self) -> Iterator[Kind]:
+        """Yield all kinds of questions that the policy answers."""
+        for resource, actions in sorted(self._policy.actions.items()):
+            for action in [None] if actions is None else sorted(actions):
+                for actor in sorted(self._policy.actors):
+                    yield Kind(actor, action, resource)
+
+    def rules_for(self, kind: Kind) -> RuleProgram:
+        """Return the rules that decide this kind of question, before they are rewritten."""
+        return self._specialiser.program("allow", kind.args)
+
+    def source(self, kind: Kind, rewrite: Rewrite = rewritten) -> Source:
+        """Return the text of the module for this kind. Raises EngineUnsupported."""
+        bound = tuple(True for arg in kind.args if not isinstance(arg, Value))
+        return emit(plan(rewrite(self.rules_for(kind)), bound), self.demand, str(kind))
+
+    def _kind(self, question: Question) -> Kind:
+        actor, action, resource = question
+        is_named = self._policy.actions[resource.type] is not None
+        return Kind(actor.type, action if is_named else None, resource.type)
+
+    def _compiled(self, kind: Kind) -> Answer:
+        source = self.source(kind)
+        namespace = executed(source, f"compiled policy, {kind}")
+        self._modules.append(namespace)
+        answer: Answer = namespace[source.entry]
+        self._answers[kind] = answer
+        return answer
+
+
+def _named(policy: Policy) -> frozenset[Value]:
+    """Return the values that the policy tells apart from others of their type."""
+    shapes = chain.from_iterable(policy.shapes.by_predicate.values())
+    listed = (arg.values for shape in shapes for arg in shape.args if arg.values is not None)
+    actions = {string(action) for actions in policy.actions.values() for action in actions or ()}
+    return frozenset(actions).union(*listed, *map(constants, policy.rules))
+
+
+def executed(source: Source, name: str) -> dict[str, Any]:
+    """Return what the module defines. `name` stands for its file in tracebacks, which show its lines."""
+    code: CodeType = compile(source.text, name, "exec")
+    known = (FIRST_INTEGER, TYPE_SHIFT, meet, tables_of, tried_of, forget)
+    namespace: dict[str, Any] = {
+        "__name__": name,
+        "__loader__": _Shown(source.text),
+        **dict(zip(GLOBALS, known, strict=True)),
+    }
+    exec(code, namespace)  # noqa: S102 - written by `emit`, of checked names only
+    return namespace
+
+
+def _clear(modules: list[dict[str, Any]]) -> None:
+    for module in modules:
+        module.clear()
+
+
+class _Shown:
+    """Lets tracebacks find the text of a module that is in no file (PEP 302)."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_source(self, name: str) -> str:
+        del name
+        return self._text

@@ -1,0 +1,42 @@
+"""Steps: the conditions of a rule in the order in which they are looked at, given what is bound at first."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from authz_service.polar.goals import Atom, Goal, Membership, Rule, Variable, variables
+
+
+class Pattern(NamedTuple):
+    """A relation, and which of its arguments are bound."""
+
+    relation: str
+    bound: tuple[bool, ...]
+
+    @property
+    def is_check(self) -> bool:
+        return all(self.bound)
+
+
+class Step(NamedTuple):
+    """A condition in its place, and the procedure that it calls if it is about a relation.
+
+    `known` are the variables that are bound before; `in_loop` says that it is looked at many times.
+    """
+
+    goal: Goal
+    calls: Pattern | None
+    known: frozenset[Variable]
+    in_loop: bool
+
+    @property
+    def binds(self) -> bool:
+        """Whether the condition gives values to variables, one after the other."""
+        return isinstance(self.goal, Atom | Membership) and not variables(self.goal) <= self.known
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRule:
+    """A rule with its conditions in order."""
+
+    rule: Rule
+    steps: tuple[Step, ...]

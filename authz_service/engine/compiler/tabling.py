@@ -1,0 +1,127 @@
+"""What compiled code keeps while one question is answered: tables for recursion, and where walks have been.
+
+Tables follow SLG resolution (Chen and Warren 1996) without its treatment of negation, which stratified rules
+do not need: each call has one table of answers; who needs them leaves a continuation, which runs once for each
+answer, now or later. So recursion of any form ends, a chain of 100,000 facts is no deeper than one of three,
+and no pair of a continuation and an answer is looked at twice in a question. What is left to do stays in
+the agenda when a question of yes or no is answered early, and is taken up if the same tables are asked again.
+"""
+
+from collections.abc import Callable, Collection, Hashable
+from typing import Any
+
+from authz_service.engine.program import Budget
+from authz_service.facts.view import View
+
+Answer = Any
+"""`()` for yes, the value for one free argument, a tuple of values for more."""
+
+Continuation = Callable[["Tables", "Table", View, Budget, tuple[int, ...], Answer], object]
+
+
+def tables_of(run: Budget, name: str, facts: View) -> "Tables":
+    """Return the tables of a group of procedures that use each other, for this question."""
+    if run.kept is None:
+        run.kept = {}
+    found: Tables | None = run.kept.get(name)
+    if found is None:
+        found = run.kept[name] = Tables(facts, run)
+    return found
+
+
+def tried_of(run: Budget, *key: Hashable) -> set[Any]:
+    """Return what walks under `key` have tried in this question without success."""
+    if run.kept is None:
+        run.kept = {}
+    found: set[Any] | None = run.kept.get(key)
+    if found is None:
+        found = run.kept[key] = set()
+    return found
+
+
+def forget(run: Budget, *key: Hashable) -> None:
+    """Drop what was tried under `key`: the walk succeeded, so nothing is known about its other steps."""
+    if run.kept is not None:
+        del run.kept[key]
+
+
+def meet(members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
+    """Say whether the two have a value in common. Costs the smaller one."""
+    if len(members) <= len(reached):
+        return not reached.isdisjoint(members)
+    return any(value in members for value in reached)
+
+
+class Table:
+    """The answers of one call so far, and what waits for more of them."""
+
+    __slots__ = ("answers", "is_check", "waiting")
+
+    def __init__(self, *, is_check: bool) -> None:
+        self.answers: set[Answer] = set()
+        self.is_check = is_check
+        self.waiting: list[tuple[Continuation, Table, tuple[int, ...]]] = []
+
+
+class Tables:
+    """The tables of one group of procedures, for one question."""
+
+    __slots__ = ("_agenda", "_facts", "_run", "_tables")
+
+    def __init__(self, facts: View, run: Budget) -> None:
+        self._facts = facts
+        self._run = run
+        self._tables: dict[tuple[Continuation, tuple[int, ...]], Table] = {}
+        self._agenda: list[tuple[Continuation, Table, tuple[int, ...], Answer]] = []
+
+    def holds(self, start: Continuation, args: tuple[int, ...]) -> bool:
+        """Say whether the call has its answer."""
+        table = self._table(start, args, is_check=True)
+        self._work_on(table)
+        return bool(table.answers)
+
+    def answers(self, start: Continuation, args: tuple[int, ...]) -> set[Answer]:
+        """Return all answers of the call."""
+        table = self._table(start, args, is_check=False)
+        self._work_on(table)
+        return table.answers
+
+    def call(
+        self,
+        start: Continuation,
+        args: tuple[int, ...],
+        resume: Continuation,
+        table: Table,
+        saved: tuple[int, ...],
+        *,
+        is_check: bool,
+    ) -> None:
+        """Let `resume` run with `saved` for each answer of the call, on behalf of `table`."""
+        called = self._table(start, args, is_check=is_check)
+        called.waiting.append((resume, table, saved))
+        self._agenda.extend((resume, table, saved, answer) for answer in called.answers)
+
+    def add(self, table: Table, answer: Answer) -> None:
+        """Add an answer, and wake up what waits for it."""
+        if answer not in table.answers:
+            table.answers.add(answer)
+            self._agenda.extend(
+                (resume, target, saved, answer) for resume, target, saved in table.waiting
+            )
+
+    def _table(self, start: Continuation, args: tuple[int, ...], *, is_check: bool) -> Table:
+        key = (start, args)
+        table = self._tables.get(key)
+        if table is None:
+            table = self._tables[key] = Table(is_check=is_check)
+            self._agenda.append((start, table, args, None))
+        return table
+
+    def _work_on(self, table: Table) -> None:
+        """Work until `table` cannot change any more."""
+        agenda = self._agenda
+        while agenda and not (table.is_check and table.answers):
+            resume, target, saved, answer = agenda.pop()
+            self._run.tick()
+            if not (target.is_check and target.answers):
+                resume(self, target, self._facts, self._run, saved, answer)

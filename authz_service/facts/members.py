@@ -1,0 +1,79 @@
+"""Collections of members: what an index keeps for one key. Immutable, each member once.
+
+Three kinds, by size: a tuple while looking through it costs no more than hashing, a frozenset beyond,
+and over a frozenset too large to copy the changes to it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, filterfalse
+
+Member = int | tuple[int, ...]
+Members = Collection[Member]
+
+NONE: Members = ()
+ONCE: Members = ((),)
+"""Of a path without members: the fact holds."""
+
+# Measured by benchmarks/facts_in_memory.py.
+MOST_IN_TUPLE = 12
+MOST_COPIED = 1024
+
+
+def collection(members: Sequence[Member]) -> Members:
+    """Return `members`, which are distinct, as the smaller or faster of a tuple and a frozenset."""
+    return tuple(members) if len(members) <= MOST_IN_TUPLE else frozenset(members)
+
+
+def changed(members: Members, changes: Mapping[Member, bool]) -> Members:
+    """Return `members` with those that map to true and without those that map to false.
+
+    Costs the size of a small collection, and of all changes so far to a large one.
+    """
+    added = [member for member, is_in in changes.items() if is_in and member not in members]
+    removed = [member for member, is_in in changes.items() if not is_in and member in members]
+    if not added and not removed:
+        return members
+    if len(members) > MOST_COPIED:
+        return _patched(members, frozenset(added), frozenset(removed))
+    kept = filterfalse(frozenset(removed).__contains__, members) if removed else members
+    return collection([*kept, *added])
+
+
+def settled(members: Members) -> Members:
+    """Return `members` as they would be, had they never been changed."""
+    return collection(tuple(members)) if isinstance(members, Patched) else members
+
+
+class Patched(Collection[Member]):
+    """A large collection with few changes: `added` are not in `origin`, `removed` all are."""
+
+    __slots__ = ("added", "origin", "removed")
+
+    def __init__(
+        self, origin: Members, added: frozenset[Member], removed: frozenset[Member]
+    ) -> None:
+        self.origin = origin
+        self.added = added
+        self.removed = removed
+
+    def __contains__(self, member: object) -> bool:
+        return member in self.added or (member in self.origin and member not in self.removed)
+
+    def __iter__(self) -> Iterator[Member]:
+        return chain(filterfalse(self.removed.__contains__, self.origin), self.added)
+
+    def __len__(self) -> int:
+        return len(self.origin) + len(self.added) - len(self.removed)
+
+
+def _patched(members: Members, added: frozenset[Member], removed: frozenset[Member]) -> Members:
+    """Return `members`, changed; patches do not nest, and do not outgrow what they are over."""
+    origin = members
+    if isinstance(members, Patched):
+        origin = members.origin
+        added, removed = (
+            (members.added - removed) | (added - members.removed),
+            (members.removed - added) | (removed - members.added),
+        )
+    patched = Patched(origin, added, removed)
+    return patched if len(added) + len(removed) <= len(origin) // 4 else settled(patched)

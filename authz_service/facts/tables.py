@@ -1,0 +1,130 @@
+"""Tables: the facts of a snapshot's base, as rows of ids by predicate and arity.
+
+Not changed once a snapshot has it. The ids are shared with every later snapshot and only grow.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from authz_service.facts.fact import AnyValue, Fact, FactPattern
+from authz_service.facts.ids import FIRST_INTEGER, TYPE_SHIFT, Ids
+from authz_service.facts.rows import Row, Rows
+from authz_service.facts.value import INTEGER, Value
+
+SPARE_IDS = 4096
+
+
+Signature = tuple[str, int]
+"""Predicate and arity: what facts of one table have in common. A plain tuple, as it is made often."""
+
+
+class Tables:
+    """A set of facts."""
+
+    __slots__ = ("_most_ids", "by_signature", "ids")
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        self.ids = Ids()
+        self.by_signature: dict[Signature, Rows] = {}
+        for fact in facts:
+            self._add(fact)
+        self._most_ids = 2 * len(self.ids) + SPARE_IDS
+
+    def __contains__(self, fact: Fact) -> bool:
+        rows = self.by_signature.get(signature_of(fact))
+        if rows is None:
+            return False
+        row = self.find(fact)
+        return row is not None and row in rows
+
+    def __iter__(self) -> Iterator[Fact]:
+        return self.matching(FactPattern())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_signature.values()))
+
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether the ids have more than doubled since they were few enough."""
+        return len(self.ids) > self._most_ids
+
+    def find(self, fact: Fact) -> Row | None:
+        """Return the row of `fact`, or None if some value has no id."""
+        row = tuple(map(self.ids.find, fact.args))
+        return None if None in row else row  # type: ignore[return-value]
+
+    def matching(self, pattern: FactPattern) -> Iterator[Fact]:
+        """Yield the facts that match. Costs a look at the rows of the predicate, or one if all is bound."""
+        for signature, rows in self.by_signature.items():
+            if pattern.predicate in (None, signature[0]):
+                yield from self._matching(signature, rows, pattern.args)
+
+    def changed(self, changes: Mapping[Fact, bool]) -> "Tables":
+        """Return these facts with those that map to true and without those that map to false.
+
+        Every value of a fact to add has an id already. Costs a copy of the touched tables.
+        """
+        touched = {signature_of(fact) for fact in changes}
+        changed = Tables()
+        changed.ids = self.ids
+        changed._most_ids = self._most_ids
+        changed.by_signature = {
+            signature: rows.copy() if signature in touched else rows
+            for signature, rows in self.by_signature.items()
+        }
+        for fact, holds in changes.items():
+            if holds:
+                changed._add(fact)
+            else:
+                changed._discard(fact)
+        return changed
+
+    def _add(self, fact: Fact) -> None:
+        signature = signature_of(fact)
+        rows = self.by_signature.get(signature)
+        if rows is None:
+            rows = self.by_signature[signature] = Rows(len(fact.args))
+        rows.add(tuple(map(self.ids.add, fact.args)))
+
+    def _discard(self, fact: Fact) -> None:
+        rows = self.by_signature.get(signature_of(fact))
+        row = self.find(fact)
+        if rows is not None and row is not None:
+            rows.discard(row)
+
+    def _matching(
+        self, signature: Signature, rows: Rows, args: tuple[Value | AnyValue, ...] | None
+    ) -> Iterator[Fact]:
+        predicate, arity = signature
+        found: Iterable[Row] = rows
+        if args is not None:
+            if len(args) != arity:
+                return
+            bound = tuple(self.ids.find(arg) for arg in args if isinstance(arg, Value))
+            if None in bound:
+                return
+            if len(bound) == arity:
+                found = (bound,) if bound in rows else ()  # type: ignore[assignment,operator]
+            else:
+                tests = [(at, _test(arg, self.ids)) for at, arg in enumerate(args) if arg != ANY]
+                found = (row for row in rows if all(test(row[at]) for at, test in tests))
+        value = self.ids.value
+        for row in found:
+            yield Fact(predicate, tuple(map(value, row)))
+
+
+ANY = AnyValue()
+
+
+def signature_of(fact: Fact) -> Signature:
+    return fact.predicate, len(fact.args)
+
+
+def _test(arg: Value | AnyValue, ids: Ids) -> Callable[[int], bool]:
+    """Return what tells the ids of the values that `arg` stands for."""
+    if isinstance(arg, Value):
+        wanted = ids.find(arg)
+        return lambda found: found == wanted
+    if arg.type == INTEGER:
+        return lambda found: found >= FIRST_INTEGER
+    number = ids.find_type(arg.type or "")
+    return lambda found: found >> TYPE_SHIFT == number

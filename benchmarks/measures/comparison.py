@@ -1,0 +1,166 @@
+"""The cost of a decision, for all engines, over the same stores and questions.
+
+Every engine must answer as the first one does; a difference ends the run.
+"""
+
+import gc
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import NamedTuple
+
+from authz_service.engine.program import Question
+from contenders.contender import Contender, Timed
+from contenders.installed import CEDAR_NAME, COMPILED_NAME, OBJECTS_NAME, VM_NAME
+from measures.targets import Target
+from workloads.workload import Size, Store, Workload, store
+
+OSO_AT_MOST = 0.02
+CEDAR_AT_MOST = 0.1
+
+
+class Disagreement(Exception):
+    """Two engines answer one question differently."""
+
+
+class Cell(NamedTuple):
+    """What was found for stores of one workload and size. Costs are microseconds of CPU."""
+
+    workload: str
+    size: Size
+    facts: float
+    permitted: float
+    costs: dict[str, float]
+    latencies: Sequence[int]
+
+    @property
+    def to_oso(self) -> float | None:
+        known = [self.costs[name] for name in (VM_NAME, OBJECTS_NAME) if name in self.costs]
+        return self.costs[COMPILED_NAME] / min(known) if known else None
+
+    @property
+    def to_cedar(self) -> float | None:
+        cedar = self.costs.get(CEDAR_NAME)
+        return self.costs[COMPILED_NAME] / cedar if cedar else None
+
+
+class Sample(NamedTuple):
+    """A store and the questions about it."""
+
+    store: Store
+    questions: Sequence[Question]
+
+
+def print_heading(contenders: Sequence[Contender]) -> None:
+    names = "".join(f"{contender.name:>13}" for contender in contenders)
+    print(f"{'':22}{'':>8}{'':>11}{'':>8}{'mean CPU of a decision, µs':>{len(names)}}", end="")
+    print(f"{'compiled, µs':>20}{'compiled /':>20}")
+    print(f"{'workload':22}{'N':>8}{'facts':>11}{'PERMIT':>8}{names}", end="")
+    print(f"{'p50':>10}{'p99':>10}{'oso':>10}{'cedar':>10}")
+
+
+def samples(workload: Workload, size: Size, stores: int, questions: int) -> Iterable[Sample]:
+    for seed in range(stores):
+        sample = store(workload, size, seed)
+        yield Sample(sample, sample.questions(Random(seed), questions))
+
+
+def compare(contenders: Sequence[Contender], found: Iterable[Sample], times: int = 1) -> Cell:
+    """Ask all of `contenders`, each `times` as many questions as its limits say."""
+    costs: dict[str, list[float]] = defaultdict(list)
+    latencies: list[int] = []
+    facts: list[int] = []
+    decisions: list[bool] = []
+    for sample in found:
+        first, *others = _ask_all(contenders, sample, times)
+        for name, timed in (first, *others):
+            costs[name].append(timed.cpu * 1e6)
+        latencies.extend(first[1].latencies)
+        facts.append(len(sample.store.facts))
+        decisions.extend(first[1].decisions)
+    return Cell(
+        sample.store.workload.name,
+        sample.store.size,
+        statistics.mean(facts),
+        statistics.mean(decisions),
+        {name: statistics.median(values) for name, values in costs.items()},
+        latencies,
+    )
+
+
+def _ask_all(
+    contenders: Sequence[Contender], sample: Sample, times: int
+) -> Sequence[tuple[str, Timed]]:
+    answers: list[tuple[str, Timed]] = []
+    for contender in contenders:
+        if len(sample.store.facts) > contender.limits.most_facts:
+            continue
+        questions = sample.questions[: contender.limits.questions * times]
+        timed = contender.load(sample.store)(questions)
+        if answers:
+            _require_same(answers[0], (contender.name, timed), sample)
+        answers.append((contender.name, timed))
+        gc.collect()
+    return answers
+
+
+def _require_same(one: tuple[str, Timed], other: tuple[str, Timed], sample: Sample) -> None:
+    pairs = zip(sample.questions, one[1].decisions, other[1].decisions, strict=False)
+    for question, first, second in pairs:
+        if first != second:
+            message = (
+                f"{sample.store.workload.name}, {sample.store.size.entities} entities: "
+                f"{one[0]} says {first} and {other[0]} {second} to {question.as_fact()}"
+            )
+            raise Disagreement(message)
+
+
+def print_cell(cell: Cell, contenders: Sequence[Contender]) -> None:
+    costs = "".join(f"{_cost(cell.costs.get(c.name)):>13}" for c in contenders)
+    print(f"{cell.workload:22}{cell.size.entities:>8}{cell.facts:>11,.0f}", end="")
+    print(f"{cell.permitted:>8.1%}{costs}", end="")
+    print(f"{percentile(cell.latencies, 50):>10.2f}", end="")
+    print(f"{percentile(cell.latencies, 99):>10.2f}", end="")
+    print(f"{_ratio(cell.to_oso):>10}{_ratio(cell.to_cedar):>10}", flush=True)
+
+
+def percentile(latencies: Sequence[int], percent: int) -> float:
+    """Return the latency in microseconds that `percent` of all do not exceed."""
+    return sorted(latencies)[(len(latencies) * percent - 1) // 100] / 1000
+
+
+def _cost(cost: float | None) -> str:
+    return "-" if cost is None else f"{cost:,.2f}"
+
+
+def _ratio(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.4f}"
+
+
+def print_left_out(contenders: Sequence[Contender], most_facts: int) -> None:
+    for contender in contenders:
+        if contender.limits.most_facts < most_facts:
+            limits = contender.limits
+            print(f"- {contender.name} beyond {limits.most_facts:,} facts: {limits.reason}")
+
+
+def targets(cells: Sequence[Cell]) -> list[Target]:
+    """Return the ratios of each workload, the worst and the mean over its sizes."""
+    found = []
+    for label, limit, ratios in (
+        ("oso, the faster one", OSO_AT_MOST, [(cell.workload, cell.to_oso) for cell in cells]),
+        ("cedar", CEDAR_AT_MOST, [(cell.workload, cell.to_cedar) for cell in cells]),
+    ):
+        by_workload: dict[str, list[float]] = {}
+        for workload, ratio in ratios:
+            if ratio is not None:
+                by_workload.setdefault(workload, []).append(ratio)
+        by_workload["all"] = [ratio for _, ratio in ratios if ratio is not None]
+        for workload, values in by_workload.items():
+            if not values:
+                continue
+            mean = statistics.geometric_mean(values)
+            found.append(Target(f"compiled / {label}: {workload}, mean", mean, limit))
+            found.append(Target(f"compiled / {label}: {workload}, worst", max(values), limit))
+    return found

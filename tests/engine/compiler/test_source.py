@@ -1,0 +1,31 @@
+"""The text that is generated for some small policies, word for word.
+
+Each file in `sources` holds a policy, a line of dashes, and the modules for all kinds of questions about it.
+Code is to be read in tracebacks, so these are also what to look at when it is to become better to read.
+"""
+
+from pathlib import Path
+
+import pytest
+from examples import load
+
+from authz_service.engine.compiled import CompiledProgram
+
+FILES = sorted((Path(__file__).parent / "sources").glob("*.txt"))
+DASHES = "-" * 20
+
+
+def generated(policy: str) -> str:
+    program = CompiledProgram(load(policy).policy)
+    return "\n\n".join(program.source(kind).text for kind in program.kinds())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_generated_text(path):
+    policy, _, expected = path.read_text(encoding="utf-8").partition(f"{DASHES}\n")
+    assert generated(policy) == expected
+
+
+def test_the_same_policy_gives_the_same_text():
+    policies = [path.read_text(encoding="utf-8").partition(DASHES)[0] for path in FILES]
+    assert [generated(policy) for policy in policies] == [generated(policy) for policy in policies]

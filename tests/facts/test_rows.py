@@ -1,0 +1,31 @@
+"""Rows against a plain set, where many hash alike."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz_service.facts.rows import Row, Rows
+
+
+def rows_of(arity: int) -> st.SearchStrategy[list[tuple[bool, Row]]]:
+    row = st.tuples(*[st.integers(0, 9).map(lambda n: 1 << 40 | n << 20)] * arity)
+    return st.lists(st.tuples(st.booleans(), row), max_size=80)
+
+
+@given(st.integers(0, 3).flatmap(lambda arity: st.tuples(st.just(arity), rows_of(arity))))
+def test_rows_are_a_set(drawn: tuple[int, list[tuple[bool, Row]]]) -> None:
+    arity, steps = drawn
+    rows, model = Rows(arity), set[Row]()
+    for is_in, row in steps:
+        before, expected = rows, set(model)
+        rows = rows.copy()
+        if is_in:
+            rows.add(row)
+            model.add(row)
+        else:
+            rows.discard(row)
+            model.discard(row)
+        for found, wanted in ((before, expected), (rows, model)):
+            assert len(found) == len(list(found)) == len(wanted)
+            assert set(found) == wanted
+            assert all((row in found) == (row in wanted) for _, row in steps)
+            assert all(len(column) == len(wanted) for column in found.columns)
