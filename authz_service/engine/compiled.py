@@ -63,7 +63,7 @@ class CompiledProgram:
         self._policy = policy
         self._specialiser = Specialiser(normalise(policy.rules), policy.shapes)
         self.demand = Demand(policy.shapes.accept, _named(policy))
-        self._answers: dict[Kind, Answer] = {}
+        self._answers: dict[Kind, tuple[Answer, frozenset[str]]] = {}
         # A function and the globals of its module are a circle, which only a collection would find.
         self._modules: list[dict[str, Any]] = []
         weakref.finalize(self, _clear, self._modules)
@@ -71,10 +71,11 @@ class CompiledProgram:
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. Costs what the question visits, not what there is."""
         actor, action, resource = question
-        view = facts.view(self.demand)
-        answer = view.ready.get((actor.type, action, resource.type))
+        view = facts.whole(self.demand)
+        ready = view.ready
+        answer = ready.get((actor.type, action, resource.type)) if ready else None
         if answer is None:
-            return self._permits_first(question, view, now, budget)
+            return self._permits_first(question, facts.view(self.demand), now, budget)
         ids = view.ids
         actor_id, resource_id = ids.find(actor), ids.find(resource)
         if actor_id is None:
@@ -92,12 +93,12 @@ class CompiledProgram:
     def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
         """See `Program.is_ready`. So it is from the second question of a kind on, if that names its action."""
         actor, action, resource = question
-        return (actor.type, action, resource.type) in facts.view(self.demand).ready
+        return (actor.type, action, resource.type) in (facts.whole(self.demand).ready or ())
 
     def _permits_first(self, question: Question, view: View, now: int, budget: Budget) -> bool:
         """Answer a question whose kind was not asked about these facts, or does not name its action."""
         kind = self._kind(question)
-        answer = self._answers.get(kind) or self._compiled(kind)
+        answer, uses = self._answers.get(kind) or self._compiled(kind)
         ids = view.ids.child()
         asked = [ids.add(value) for value in question.as_fact().args]
         budget.now, budget.kept = INTEGER_ZERO + now, None
@@ -107,7 +108,8 @@ class CompiledProgram:
             permitted = answer(view, budget, *asked)
         except StopIteration:
             raise budget.reached() from None
-        if kind.action is not None:
+        if kind.action is not None and view.ready is not None:
+            view.complete(uses)
             view.ready[kind] = answer
         return permitted
 
@@ -141,13 +143,13 @@ class CompiledProgram:
         is_named = self._policy.actions[resource.type] is not None
         return Kind(actor.type, action if is_named else None, resource.type)
 
-    def _compiled(self, kind: Kind) -> Answer:
+    def _compiled(self, kind: Kind) -> tuple[Answer, frozenset[str]]:
+        """Return the function that answers, and what it uses of a view."""
         source = self.source(kind)
         namespace = executed(source, f"compiled policy, {kind}")
         self._modules.append(namespace)
-        answer: Answer = namespace[source.entry]
-        self._answers[kind] = answer
-        return answer
+        found = self._answers[kind] = namespace[source.entry], source.uses
+        return found
 
 
 def _named(policy: Policy) -> frozenset[Value]:

@@ -17,7 +17,9 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.ids import Constant
 from authz_service.facts.value import Value
 
-VIEW_NAMES = frozenset({"after", "built", "complete", "ids", "merged", "ready", "with_facts"})
+VIEW_NAMES = frozenset(
+    {"after", "built", "complete", "ids", "merged", "ready", "whole", "with_facts"}
+)
 """What views have besides their paths; all else that is theirs begins with an underscore."""
 
 _TAKEN = VIEW_NAMES.union(keyword.kwlist, keyword.softkwlist, dir(builtins))

@@ -14,7 +14,7 @@ from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.tables import Tables
-from authz_service.facts.view import Changes, View, view_of
+from authz_service.facts.view import Changes, View, WholeView, view_of
 
 # Measured by benchmarks/facts_in_memory.py: a write copies the delta, a merge copies the base.
 _SMALL_DELTA = 4096
@@ -24,13 +24,14 @@ _DELTA_SHARE = 64
 class FactSnapshot:
     """A set of facts."""
 
-    __slots__ = ("_base", "_delta", "_size", "_views")
+    __slots__ = ("_base", "_delta", "_size", "_views", "_wholes")
 
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self._base: Tables | FactSnapshot = Tables(facts)
         self._delta: Changes = {}
         self._size = len(self._base)
         self._views: dict[Demand, View] = {}
+        self._wholes: dict[Demand, WholeView] = {}
 
     def __contains__(self, fact: Fact) -> bool:
         holds = self._delta.get(fact)
@@ -94,6 +95,13 @@ class FactSnapshot:
             view = self._views.setdefault(demand, self._view(demand))
         return view
 
+    def whole(self, demand: Demand) -> WholeView:
+        """Return `view` for reading what is built of it."""
+        whole = self._wholes.get(demand)
+        if whole is None:
+            whole = self._wholes.setdefault(demand, self.view(demand).whole())
+        return whole
+
     def _view(self, demand: Demand) -> View:
         if isinstance(self._base, FactSnapshot):
             return self._base.view(demand).with_facts(self._delta)
@@ -135,7 +143,6 @@ class FactSnapshot:
         anew = FactSnapshot(self)
         for demand, view in self._views.copy().items():
             anew.view(demand).complete(view.built())
-            anew.view(demand).ready.update(view.ready)
         return anew
 
     def rebased(self, merged: "FactSnapshot", origin: "FactSnapshot") -> "FactSnapshot":

@@ -27,10 +27,11 @@ from authz_service.polar.goals import Atom, Variable, variables
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a module, and the name of the function in it that answers."""
+    """The text of a module, the name of the function in it that answers, and what it uses of a view."""
 
     text: str
     entry: str
+    uses: frozenset[str]
 
 
 def emit(plan: Plan, demand: Demand, title: str) -> Source:
@@ -46,7 +47,8 @@ def emit(plan: Plan, demand: Demand, title: str) -> Source:
                 _Walk(module, procedure).write()
             case Strategy.TABLED:
                 _Tabled(module, procedure, tables).write()
-    return Source("\n".join([comment(title), *module.lines]) + "\n", module.functions[plan.entry])
+    text = "\n".join([comment(title), *module.lines]) + "\n"
+    return Source(text, module.functions[plan.entry], frozenset(module.uses))
 
 
 def _emit_straight(module: Module, procedure: Procedure) -> None:
@@ -105,7 +107,7 @@ class _Walk:
         ways = procedure.ways
         self._keeps = ways is not None
         if ways is not None:
-            self._reach = module.demand.reach(f"reached_{self._name}", *ways)
+            self._reach = module.facts(module.demand.reach(f"reached_{self._name}", *ways))
 
     def write(self) -> None:
         function = self._function
@@ -130,7 +132,7 @@ class _Walk:
                         self._writer.write(further)
             if self._keeps:
                 with function.block("if is_whole:"):
-                    function.line(f"facts.{self._reach}.keep(start, frozenset(tried))")
+                    function.line(f"{self._reach}.keep(start, frozenset(tried))")
             _end_answers(function)
 
     def _begin(self, here: str) -> None:
@@ -149,7 +151,7 @@ class _Walk:
         """Begin with all that an earlier question found behind the value, if one has looked everywhere."""
         function = self._function
         function.line(f"start = {here}")
-        function.line(f"known = facts.{self._reach}.get(start)")
+        function.line(f"known = {self._reach}.get(start)")
         self._look_among_known(here)
         function.line("todo = [start] if known is None else known")
         if self._shares:

@@ -44,6 +44,12 @@ class Module:
         self.lines: list[str] = []
         self.names = Names()
         self.functions: dict[Pattern, str] = {}
+        self.uses: set[str] = set()
+
+    def facts(self, name: str) -> str:
+        """Return the expression for what a view shows under `name`."""
+        self.uses.add(name)
+        return f"facts.{name}"
 
 
 class Function:
@@ -139,6 +145,7 @@ class Writer:
         self._function = function
         self._fixed = fixed
         self._demand = function.module.demand
+        self._facts = function.module.facts
 
     def write(self, paths: Sequence[Path]) -> None:
         """Write the steps of all `paths`, and inside of each what its `finish` writes."""
@@ -199,7 +206,7 @@ class Writer:
             return None
         match step.goal:
             case Membership(_, values):
-                return f"facts.{self._demand.literals(values)}"
+                return self._facts(self._demand.literals(values))
             case Atom() if not _is_existence(step, path.planned):
                 return self._collection(step.goal, step, path.scope)
             case _:
@@ -235,7 +242,7 @@ class Writer:
             return "run.now"
         if isinstance(term, Variable):
             return scope[term]
-        return f"facts.{self._demand.literal(term)}"
+        return self._facts(self._demand.literal(term))
 
     def _targets(self, step: Step, path: Path) -> list[str]:
         """Name what the step binds, in order. Values that must be equal become a condition."""
@@ -262,7 +269,7 @@ class Writer:
                 sign = (_DENIED if denied else _PYTHON)[operator]
                 return f"{self.term(left, scope)} {sign} {self.term(right, scope)}"
             case Membership(term, values):
-                found = f"facts.{self._demand.literals(values)}"
+                found = self._facts(self._demand.literals(values))
                 return f"{self.term(term, scope)} {_in(denied)} {found}"
             case TypeTest(variable, types):
                 return self._type_test(self.term(variable, scope), types, denied=denied)
@@ -275,7 +282,7 @@ class Writer:
             tests.append(f"{value} >= INTEGERS")
         if types - {INTEGER}:
             name = self._demand.types(types - {INTEGER})
-            tests.append(f"{value} >> TYPE_SHIFT in facts.{name}")
+            tests.append(f"{value} >> TYPE_SHIFT in {self._facts(name)}")
         joined = tests[0] if len(tests) == 1 else f"({' or '.join(tests)})"
         return f"not ({joined})" if denied else joined
 
@@ -327,11 +334,12 @@ class Writer:
         """Return the expression for what stands at the other positions of `atom`."""
         path = _path(atom, known)
         name = self._demand.name(path)
+        found = self._facts(name)
         if not path.key:
-            return f"facts.{name}"
+            return found
         values = [self.term(atom.args[index], scope) for index in path.key]
         key = values[0] if len(values) == 1 else tuple_of(values)
-        expression = f"facts.{name}({key}, ())"
+        expression = f"{found}({key}, ())"
         if self._fixed and all(v in self._fixed or v.startswith("facts.") for v in values):
             return self._function.hoist(expression, name.partition("_by_")[0])
         return expression
