@@ -56,7 +56,7 @@ class Echo(AuthorizationServiceServicer):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engine", type=Engine, choices=list(Engine), default=Engine.REFERENCE)
+    parser.add_argument("--engine", type=Engine, choices=list(Engine), default=Engine.COMPILED)
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -155,7 +155,7 @@ def _run_service(pipe: Connection, engine: Engine | None) -> None:
                 database_url=f"sqlite:///{folder}/bench.db",
                 listen="127.0.0.1:0",
                 metrics_listen="127.0.0.1:0",
-                engine=engine or Engine.REFERENCE,
+                engine=engine or Engine.COMPILED,
             )
             log_to_stderr(LogLevel.ERROR)
             server = Server(settings)

@@ -186,11 +186,11 @@ def _show_compiled(files: Sequence[PolicyFile], pattern: re.Pattern[str], *, as_
     if as_json:
         output.print_json(sources)
         return
-    for text in sources.values():
-        if output.stdout.is_terminal:
-            output.stdout.print(Syntax(text, "python", background_color="default"))
-        else:
-            output.stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+    shown = "\n\n".join(sources.values())
+    if output.stdout.is_terminal:
+        output.stdout.print(Syntax(shown, "python", background_color="default"))
+    else:
+        output.stdout.print(shown, end="", markup=False, highlight=False, soft_wrap=True)
 
 
 def _pattern(text: str) -> re.Pattern[str]:

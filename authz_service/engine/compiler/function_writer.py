@@ -399,10 +399,10 @@ def _path(atom: Atom, known: Iterable[int]) -> AccessPath:
 
 
 def _wish_for(variable: Variable, types: frozenset[str]) -> str:
-    """Return a name for the variable: the author's, or after its type where there is none."""
+    """Return a name for the variable: the author's, or after its type where no author named it."""
     name = variable.name.partition("#")[0]
-    if variable.is_anonymous or name.startswith("value "):
-        name = next(iter(types)).lower() if len(types) == 1 else "any"
+    if variable.is_anonymous or name.startswith(("value ", "related")):
+        name = next(iter(types)).lower() if len(types) == 1 else name.strip("_ 0123456789") or "any"
     return identifier(name)
 
 
