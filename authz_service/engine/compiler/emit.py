@@ -170,8 +170,8 @@ class _Walk:
         found = []
         for planned in self._here:
             condition = self._writer.condition_of(planned, function.scope_of(planned))
-            members = condition.removeprefix(f"{here} in ") if condition else ""
-            if members not in function.hoisted.values():
+            what, _, members = (condition or "").partition(" in ")
+            if what != here or members not in function.hoisted.values():
                 return
             found.append(members)
         with function.block("if known is not None:"):
