@@ -19,8 +19,9 @@ from authz_service.cli.findings import (
 )
 from authz_service.cli.offline import Paths, checked, print_findings_json, read_files
 from authz_service.cli.verify import verify
-from authz_service.engine.compiled import CompiledProgram
+from authz_service.engine.compiled import CompiledProgram, Kind
 from authz_service.engine.policy_tests import STEPS, TestResult, run_tests
+from authz_service.errors import EngineUnsupported
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.polar.compile import check_policy
 from authz_service.polar.policy import CheckedTest, Policy
@@ -174,13 +175,17 @@ def show(
             output.stdout.print(text, end="", markup=False, highlight=False)
 
 
+def _source(program: CompiledProgram, kind: Kind) -> str:
+    try:
+        return program.source(kind).text
+    except EngineUnsupported as error:
+        return f"# {kind}: the reference engine answers, as {error.message}\n"
+
+
 def _show_compiled(files: Sequence[PolicyFile], pattern: re.Pattern[str], *, as_json: bool) -> None:
     program = CompiledProgram(check_policy(files))
-    sources = {
-        str(kind): program.source(kind).text
-        for kind in program.kinds()
-        if pattern.search(str(kind))
-    }
+    kinds = (kind for kind in program.kinds() if pattern.search(str(kind)))
+    sources = {str(kind): _source(program, kind) for kind in kinds}
     if not sources:
         output.fail(f"no kind of question matches `{pattern.pattern}`", output.EXIT_USAGE)
     if as_json:

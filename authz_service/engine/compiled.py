@@ -1,7 +1,8 @@
 """The compiled engine: a policy as Python functions, one module for each kind of question.
 
 A kind is an actor's type, an action and a resource's type. Its module is compiled when it is first asked for,
-or before by `prepare`; it reads like code that somebody wrote, and shows in tracebacks.
+or before by `prepare`; it reads like code that somebody wrote, and shows in tracebacks. The few kinds that
+cannot be compiled, since their rules build on each other too deep, are answered by the reference engine.
 """
 
 import weakref
@@ -17,14 +18,21 @@ from authz_service.engine.compiler.plan import plan
 from authz_service.engine.compiler.rewrites import Rewrite, rewritten
 from authz_service.engine.compiler.rule_program import RuleProgram
 from authz_service.engine.compiler.specialise import Specialiser
-from authz_service.engine.compiler.tabling import forget, meet, tables_of, tried_of
+from authz_service.engine.compiler.tabling import (
+    forget,
+    has_alike,
+    meet,
+    spend,
+    tables_of,
+    tried_of,
+)
 from authz_service.engine.program import Budget, Program, Question
-from authz_service.engine.reference import constants
+from authz_service.engine.reference import ReferenceProgram, constants
+from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
 from authz_service.facts.ids import FIRST_INTEGER, INTEGER_ZERO, TYPE_SHIFT
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import STRING, Value, quoted, string
-from authz_service.facts.view import View
+from authz_service.facts.value import INTEGER, PRIMITIVE_TYPES, STRING, Value, quoted, string
 from authz_service.polar.matching import Arg
 from authz_service.polar.policy import Policy
 
@@ -62,8 +70,10 @@ class CompiledProgram:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._specialiser = Specialiser(normalise(policy.rules), policy.shapes)
-        self.demand = Demand(policy.shapes.accept, _named(policy))
-        self._answers: dict[Kind, tuple[Answer, frozenset[str]]] = {}
+        types = policy.types | PRIMITIVE_TYPES - {INTEGER}
+        self.demand = Demand(policy.shapes.accept, _named(policy), types)
+        self._reference = ReferenceProgram(policy)
+        self._answers: dict[Kind, tuple[Answer | None, frozenset[str]]] = {}
         # A function and the globals of its module are a circle, which only a collection would find.
         self._modules: list[dict[str, Any]] = []
         weakref.finalize(self, _clear, self._modules)
@@ -75,14 +85,15 @@ class CompiledProgram:
         ready = view.ready
         answer = ready.get((actor.type, action, resource.type)) if ready else None
         if answer is None:
-            return self._permits_first(question, facts.view(self.demand), now, budget)
+            return self._permits_first(question, facts, now, budget)
         ids = view.ids
-        actor_id, resource_id = ids.find(actor), ids.find(resource)
+        actor_id = ids.find(actor)
         if actor_id is None:
             actor_id = ids.stranger(actor.type, 0)
+        # Looked up once: a write can give the value an id meanwhile.
+        resource_id = actor_id if resource == actor else ids.find(resource)
         if resource_id is None:
-            # The same value has one id in a question.
-            resource_id = actor_id if resource == actor else ids.stranger(resource.type, 1)
+            resource_id = ids.stranger(resource.type, 1)
         budget.now, budget.kept = INTEGER_ZERO + now, None
         try:
             permitted: bool = answer(view, budget, actor_id, resource_id)
@@ -95,10 +106,15 @@ class CompiledProgram:
         actor, action, resource = question
         return (actor.type, action, resource.type) in (facts.whole(self.demand).ready or ())
 
-    def _permits_first(self, question: Question, view: View, now: int, budget: Budget) -> bool:
+    def _permits_first(
+        self, question: Question, facts: FactSnapshot, now: int, budget: Budget
+    ) -> bool:
         """Answer a question whose kind was not asked about these facts, or does not name its action."""
         kind = self._kind(question)
         answer, uses = self._answers.get(kind) or self._compiled(kind)
+        if answer is None:
+            return self._reference.permits(question, facts, now, budget)
+        view = facts.view(self.demand)
         ids = view.ids.child()
         asked = [ids.add(value) for value in question.as_fact().args]
         budget.now, budget.kept = INTEGER_ZERO + now, None
@@ -122,6 +138,11 @@ class CompiledProgram:
                 self._compiled(kind)
                 yield
 
+    @property
+    def uncompiled(self) -> list[Kind]:
+        """The kinds that were asked so far and that the reference engine answers."""
+        return [kind for kind, (answer, _) in self._answers.copy().items() if answer is None]
+
     def kinds(self) -> Iterator[Kind]:
         """Yield all kinds of questions that the policy answers."""
         for resource, actions in sorted(self._policy.actions.items()):
@@ -143,13 +164,17 @@ class CompiledProgram:
         is_named = self._policy.actions[resource.type] is not None
         return Kind(actor.type, action if is_named else None, resource.type)
 
-    def _compiled(self, kind: Kind) -> tuple[Answer, frozenset[str]]:
-        """Return the function that answers, and what it uses of a view."""
-        source = self.source(kind)
+    def _compiled(self, kind: Kind) -> tuple[Answer | None, frozenset[str]]:
+        """Return the function that answers, and what it uses of a view; None if there cannot be one."""
+        try:
+            source = self.source(kind)
+        except EngineUnsupported:
+            self._answers[kind] = None, frozenset()
+            return self._answers[kind]
         namespace = executed(source, f"compiled policy, {kind}")
         self._modules.append(namespace)
-        found = self._answers[kind] = namespace[source.entry], source.uses
-        return found
+        self._answers[kind] = namespace[source.entry], source.uses
+        return self._answers[kind]
 
 
 def _named(policy: Policy) -> frozenset[Value]:
@@ -163,7 +188,7 @@ def _named(policy: Policy) -> frozenset[Value]:
 def executed(source: Source, name: str) -> dict[str, Any]:
     """Return what the module defines. `name` stands for its file in tracebacks, which show its lines."""
     code: CodeType = compile(source.text, name, "exec")
-    known = (FIRST_INTEGER, TYPE_SHIFT, meet, tables_of, tried_of, forget)
+    known = (FIRST_INTEGER, TYPE_SHIFT, meet, has_alike, spend, tables_of, tried_of, forget)
     namespace: dict[str, Any] = {
         "__name__": name,
         "__loader__": _Shown(source.text),

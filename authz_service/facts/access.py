@@ -48,15 +48,20 @@ class Demand:
     """
 
     def __init__(
-        self, accepts: Callable[[Fact], bool], named: AbstractSet[Value] | None = None
+        self,
+        accepts: Callable[[Fact], bool],
+        named: AbstractSet[Value] | None = None,
+        type_names: AbstractSet[str] = frozenset(),
     ) -> None:
         """Facts that `accepts` refuses are in no view, though in the snapshot.
 
         `named` are the values that it may tell apart from others of their type, such as a policy's
-        literals. None stands for all, which makes it be asked about every single fact.
+        literals. None stands for all, which makes it be asked about every single fact. `type_names`
+        are the types that its facts have, without Integer.
         """
         self.accepts = accepts
         self.named = named
+        self.type_names = type_names
         self.paths: dict[str, AccessPath] = {}
         self._names: dict[AccessPath, str] = {}
         self._by_table: dict[tuple[str, int], dict[str, AccessPath]] = {}

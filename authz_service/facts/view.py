@@ -41,10 +41,13 @@ _Change = tuple[Fact, Row, bool]
 def view_of(tables: Tables, demand: Demand, indexes: Indexes | None = None) -> "View":
     """Return the view of these facts; nothing of it is built yet but `indexes`.
 
-    Gives ids to the program's literals.
+    Gives ids to the program's literals and numbers to its types: a question that came across them first
+    would number them for itself alone.
     """
     for value in demand.named or ():
         tables.ids.add(value)
+    for name in demand.type_names:
+        tables.ids.type_number(name)
     source = _Written(indexes or Indexes(tables, demand), {}, {})
     return View(tables.ids, demand, source, {"ready": {}})
 

@@ -24,7 +24,7 @@ from schemas import NOW
 from shrinking import shrunk
 
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
-from authz_service.engine.program import Budget, Question
+from authz_service.engine.program import Budget, Program, Question
 from authz_service.engine.verification import STRANGER, named_values
 from authz_service.errors import AuthzError, EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
@@ -153,6 +153,8 @@ def compare_case(case: Case, decide: Decider | None, engine: Engine, *, more: bo
     counts: Counter[str] = Counter()
     if decide is not None:
         counts["compared"] += compare_engine(case, decide, engine)
+        questions = case.drawn.questions
+        counts["not compiled"] += sum(not _is_compiled(q, decide.program) for q in questions)
     if not more:
         return counts
     if case.seed % OSO == 0:
@@ -188,7 +190,15 @@ def _decider(text: str, engine: Engine) -> Decider:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
             return f"{type(error).__name__}: {error}"
 
+    decide.program = loaded.program
     return decide
+
+
+def _is_compiled(question: Question, program: Program) -> bool:
+    """Say whether the compiled engine answers by itself what it is asked."""
+    actor, action, resource = question
+    left_out = getattr(program, "uncompiled", ())
+    return all((actor.type, name, resource.type) not in left_out for name in (action, None))
 
 
 def compare_single_questions(case: Case) -> int:
@@ -388,7 +398,7 @@ def print_totals(totals: Totals, engine: Engine, first: int, end: int) -> None:
     )
     print(f"{sets} different policies with facts, {len(totals.policies)} different policies")
     print(f"{len(totals.differences)} differences")
-    for name in ("compared", "oso", "clingo", "single questions", "laws"):
+    for name in ("compared", "not compiled", "oso", "clingo", "single questions", "laws"):
         print(f"  {counts[name]:8} {NAMES[name]}")
     for name in ("refused", "too large", "drawn again", "not answered by oso"):
         print(f"  {counts[name]:8} cases {name}")
@@ -398,6 +408,7 @@ def print_totals(totals: Totals, engine: Engine, first: int, end: int) -> None:
 
 NAMES = {
     "compared": "answers equal to the reference's",
+    "not compiled": "of these by the reference itself: questions that cannot be compiled",
     "oso": "answers of oso equal to the reference's",
     "clingo": "answers of clingo equal to the reference's",
     "single questions": "questions that the reference was also asked one by one",

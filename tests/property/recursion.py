@@ -9,12 +9,14 @@ RIGHT = "{r}(x: {t}, z: {t}) if {e}(x, y) and {r}(y, z);"
 BOTH = "{r}(x: {t}, z: {t}) if {r}(x, y) and {r}(y, z);"
 BASE = "{r}(x: {t}, y: {t}) if {e}(x, y);"
 INVERSE = "{r}(x: {t}, y: {t}) if {r}(y, x);"
+TURNED = "{r}(y: {t}, x: {t}) if {e}(x, y);"
 SAME = "{r}(x: {t}, x);"
 WAYS = {
     "left": [BASE, LEFT],
     "right": [BASE, RIGHT],
     "both": [BASE, BOTH],
     "inverse": [BASE, INVERSE, RIGHT],
+    "both ways": [BASE, TURNED, RIGHT],
     "reflexive": [SAME, RIGHT],
     "mutual": [
         "{r}(x: {t}, z: {t}) if {e}(x, y) and {r}o(y, z);",

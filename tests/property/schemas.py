@@ -146,7 +146,8 @@ def _declare(random: Random, schema: Schema, name: str) -> None:
     if random.random() < (0.3 if inherits else 0.85 if is_resource else 0.3):
         inherited = schema.roles_of(name)
         own = [role for role in ROLES if role not in inherited]
-        schema.roles[name] = tuple(sorted(random.sample(own, random.randint(1, min(3, len(own))))))
+        number = min(len(own), random.randint(1, 3))
+        schema.roles[name] = tuple(sorted(random.sample(own, number)))
     # A name may be declared once only, whether here or above.
     if is_resource and not inherits:
         schema.permissions[name] = tuple(random.sample(PERMISSIONS, random.randint(1, 2)))

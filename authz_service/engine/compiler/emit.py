@@ -158,6 +158,7 @@ class _Walk:
             function.line(f"tried = tried_of(run, {self._key})")
             function.line("is_whole = known is None and not tried")
             with function.block("if tried:"):
+                function.line("spend(run, todo)")
                 function.line("todo = [value for value in todo if value not in tried]")
             function.line("tried.update(todo)")
         else:
@@ -175,7 +176,7 @@ class _Walk:
                 return
             found.append(members)
         with function.block("if known is not None:"):
-            test = function.block("if members and meet(members, known):")
+            test = function.block("if members and meet(run, members, known):")
             with function.block(f"for members in {tuple_of(found)}:"), test:
                 function.line("return True")
             function.line("return False")

@@ -416,13 +416,12 @@ def _answer(names: Sequence[str]) -> str:
 
 def _any_alike(free: Sequence[Variable], found: str) -> str:
     """Return the expression that says whether `found` has values that are equal where the variables are."""
-    targets = [f"value_{index}" for index in range(len(free))]
-    tests = [
-        f"{targets[free.index(variable)]} == {targets[index]}"
+    pairs = [
+        (free.index(variable), index)
         for index, variable in enumerate(free)
         if free.index(variable) != index
     ]
-    return f"any({' and '.join(tests)} for {', '.join(targets)} in {found})"
+    return f"has_alike(run, {found}, {tuple(pairs)!r})"
 
 
 def _in(denied: bool) -> str:  # noqa: FBT001 - of which of two words

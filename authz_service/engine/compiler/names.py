@@ -7,7 +7,10 @@ from keyword import kwlist, softkwlist
 from authz_service.polar.source import Span
 
 # What every generated module finds in its globals, and what its functions call their own things.
-GLOBALS = ("INTEGERS", "TYPE_SHIFT", "meet", "tables_of", "tried_of", "forget")
+GLOBALS = (
+    *("INTEGERS", "TYPE_SHIFT", "meet", "has_alike", "spend"),
+    *("tables_of", "tried_of", "forget"),
+)
 _OWN = (
     *("facts", "run", "table", "tables", "saved", "answer"),
     *("found", "tried", "todo", "known", "start", "is_whole", "members", "value"),

@@ -254,7 +254,7 @@ def _depth(
         if depth[group[0]] > MAX_DEPTH:
             raise EngineUnsupported(
                 f"the rules behind `{group[0].relation}` build on each other more than {MAX_DEPTH} "
-                "levels deep; use `--engine reference`, or fewer levels"
+                "levels deep"
             )
     return depth
 
@@ -310,7 +310,7 @@ class _Planner:
                 if (cost := self._cost(goal, scope, relation)) is not None
             ]
             if not costs:
-                raise EngineUnsupported(f"no order for the conditions of {rule.head}")
+                raise EngineUnsupported(f"no order was found for the conditions of {rule.head}")
             step = self._step(left.pop(min(costs)[1]), scope)
             yield step
             scope.bind(step)

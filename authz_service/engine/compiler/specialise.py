@@ -81,8 +81,8 @@ class _Reached:
         if key not in self._names:
             if len(self._names) == MAX_RELATIONS:
                 raise EngineUnsupported(
-                    f"`{predicate}` depends on more than {MAX_RELATIONS} combinations of types and "
-                    "literals; use `--engine reference`, or name fewer types in conditions"
+                    f"the question depends on more than {MAX_RELATIONS} combinations of predicates, "
+                    "types and literals"
                 )
             name = f"{predicate}({', '.join(map(_shown, args))})"
             if name in self._names.values():

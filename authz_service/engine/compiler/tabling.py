@@ -7,7 +7,7 @@ and no pair of a continuation and an answer is looked at twice in a question. Wh
 the agenda when a question of yes or no is answered early, and is taken up if the same tables are asked again.
 """
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Sized
 from typing import Any
 
 from authz_service.engine.program import Budget
@@ -45,11 +45,34 @@ def forget(run: Budget, *key: Hashable) -> None:
         del run.kept[key]
 
 
-def meet(members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
+_FOR_A_STEP = 100
+"""So many values are compared in C in the time of one step."""
+
+
+def spend(run: Budget, values: Sized) -> None:
+    """Count the steps that it takes to look at all `values` in C."""
+    for _ in range(len(values) // _FOR_A_STEP):
+        run.tick()
+
+
+def meet(run: Budget, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
     """Say whether the two have a value in common. Costs the smaller one."""
     if len(members) <= len(reached):
+        spend(run, members)
         return not reached.isdisjoint(members)
+    spend(run, reached)
     return any(value in members for value in reached)
+
+
+def has_alike(
+    run: Budget, found: Iterable[tuple[int, ...]], pairs: Sequence[tuple[int, int]]
+) -> bool:
+    """Say whether some tuple of `found` has equal values at the positions of each of `pairs`."""
+    for values in found:
+        run.tick()
+        if all(values[one] == values[other] for one, other in pairs):
+            return True
+    return False
 
 
 class Table:

@@ -13,6 +13,7 @@ from itertools import count
 from authz_service.engine.compiler.rule_program import (
     Relation,
     RuleProgram,
+    canonical,
     goals_of,
     head_of,
     substituted,
@@ -61,13 +62,14 @@ class _Inliner:
     def rules(self) -> tuple[Rule, ...]:
         done: list[Rule] = []
         # A rule that comes back, by way of a circle below, adds nothing to what it was unfolded into.
-        seen: set[Goal] = set()
+        seen: set[tuple[Goal, ...]] = set()
         waiting = list(reversed(self._relation.rules))
         while waiting:
             rule = waiting.pop()
-            if rule.body in seen:
+            meaning = tuple(canonical(head_of(rule), goals_of(rule)))
+            if meaning in seen:
                 continue
-            seen.add(rule.body)
+            seen.add(meaning)
             room = MAX_RULES - len(done) - len(waiting)
             unfolded = self._unfolded(rule, room)
             if unfolded is None:
