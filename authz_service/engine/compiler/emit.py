@@ -15,6 +15,7 @@ from authz_service.engine.compiler.function_writer import (
     Path,
     Scope,
     Writer,
+    is_look_up,
     tuple_of,
 )
 from authz_service.engine.compiler.names import comment, identifier
@@ -152,7 +153,7 @@ class _Walk:
         function = self._function
         function.line(f"start = {here}")
         function.line(f"known = {self._reach}.get(start)")
-        self._look_among_known(here)
+        self._look_among_known()
         function.line("todo = [start] if known is None else known")
         if self._shares:
             function.line(f"tried = tried_of(run, {self._key})")
@@ -165,21 +166,36 @@ class _Walk:
             function.line("is_whole = known is None")
             function.line("tried = {start}")
 
-    def _look_among_known(self, here: str) -> None:
-        """Where a walk only looks whether it came to one of some values, compare with what is known."""
+    def _look_among_known(self) -> None:
+        """Where each rule looks for what the walk came to once at most, look for any of what is known."""
         function = self._function
-        found = []
-        for planned in self._here:
-            condition = self._writer.condition_of(planned, function.scope_of(planned))
-            what, _, members = (condition or "").partition(" in ")
-            if what != here or members not in function.hoisted.values():
-                return
-            found.append(members)
+        paths = [self._path_among_known(planned) for planned in self._here]
+        found = [path for path in paths if path is not None]
+        if len(found) < len(paths):
+            return
         with function.block("if known is not None:"):
-            test = function.block("if members and meet(run, members, known):")
-            with function.block(f"for members in {tuple_of(found)}:"), test:
-                function.line("return True")
+            self._writer.write(found)
             function.line("return False")
+
+    def _path_among_known(self, planned: PlannedRule) -> Path | None:
+        """Return the rule for all values at once that the walk came to, or None if it asks more of each."""
+        here = head_of(planned.rule)[self._moving[0]]
+        others = [step for step in planned.steps if here not in variables(step.goal)]
+        looks = [step for step in planned.steps if here in variables(step.goal)]
+        if not looks:
+            return self._path(planned, planned.steps, _answered(planned))
+        goal = looks[0].goal
+        if len(looks) > 1 or not is_look_up(looks[0]) or not isinstance(goal, Atom):
+            return None
+        if goal.args.count(here) > 1:
+            return None
+
+        def look(function: Function, scope: Scope) -> None:
+            members = self._writer.members_of(goal, here, scope)
+            with function.block(f"if meet(run, {members}, known):"):
+                function.line("return True")
+
+        return self._path(planned, others, look)
 
     def _path(self, planned: PlannedRule, steps: Sequence[Step], finish: Finish) -> Path:
         return Path(planned, steps, self._function.scope_of(planned), finish)

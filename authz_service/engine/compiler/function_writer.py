@@ -6,6 +6,7 @@ Rules that begin with the same loop share it. Conditions between two loops stand
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from authz_service.engine.compiler.names import Names, identifier, origin
 from authz_service.engine.compiler.plan import Procedure
@@ -173,13 +174,10 @@ class Writer:
         if targets:
             self._function.line(f"{', '.join(targets)} = answer")
 
-    def condition_of(self, planned: PlannedRule, scope: Scope) -> str | None:
-        """Return the condition that is all that the rule asks, or None if it asks more."""
-        if len(planned.steps) != 1 or self._source(
-            planned.steps[0], Path(planned, (), scope, _no_end)
-        ):
-            return None
-        return self._condition(planned.steps[0], scope)
+    def members_of(self, atom: Atom, variable: Variable, scope: Scope) -> str:
+        """Return the expression for the values that `variable` has in facts, given all else of `atom`."""
+        known = [index for index, arg in enumerate(atom.args) if arg != variable]
+        return self._lookup(atom, known, scope)
 
     def _advance(self, path: Path) -> str | None:
         """Turn steps into conditions up to the next loop; return what that is over, or None at the end."""
@@ -323,12 +321,20 @@ class Writer:
         if not positions:
             found = self._lookup(atom, range(len(atom.args)), scope)
             return f"not {found}" if denied else found
-        # A path that is there for another reason will do; else the first argument is looked for.
+        # On a walk best what can be looked up once for all values; else a path that is there for another
+        # reason will do; else the first argument is looked for.
         choices = [[i for i in range(len(atom.args)) if i != member] for member in positions]
-        known = next((c for c in choices if self._demand.has(_path(atom, c))), choices[0])
+        lasting = (c for c in choices if self._fixed and self._is_fixed(atom, c, scope))
+        there = (c for c in choices if self._demand.has(_path(atom, c)))
+        known = next(chain(lasting, there, choices))
         [member] = set(range(len(atom.args))) - set(known)
         found = self._lookup(atom, known, scope)
         return f"{self.term(atom.args[member], scope)} {_in(denied)} {found}"
+
+    def _is_fixed(self, atom: Atom, key: Iterable[int], scope: Scope) -> bool:
+        """Say whether these arguments are the same in all rounds of a walk."""
+        values = (self.term(atom.args[index], scope) for index in key)
+        return all(value in self._fixed or value.startswith("facts.") for value in values)
 
     def _lookup(self, atom: Atom, known: Iterable[int], scope: Scope) -> str:
         """Return the expression for what stands at the other positions of `atom`."""
@@ -340,13 +346,14 @@ class Writer:
         values = [self.term(atom.args[index], scope) for index in path.key]
         key = values[0] if len(values) == 1 else tuple_of(values)
         expression = f"{found}({key}, ())"
-        if self._fixed and all(v in self._fixed or v.startswith("facts.") for v in values):
+        if self._fixed and self._is_fixed(atom, path.key, scope):
             return self._function.hoist(expression, name.partition("_by_")[0])
         return expression
 
 
-def _no_end(function: Function, scope: Scope) -> None:
-    """Write nothing."""
+def is_look_up(step: Step) -> bool:
+    """Say whether the step says that a fact is stored of which all is known."""
+    return isinstance(step.goal, Atom) and step.calls is None and not _fresh(step)
 
 
 def _fresh(step: Step) -> list[Variable]:
