@@ -4,6 +4,7 @@ Every engine must answer as the first one does; a difference ends the run.
 """
 
 import gc
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from authz_service.engine.program import Question
+from authz_service.errors import EvaluationLimitReached
 from contenders.contender import Contender, Timed
 from contenders.installed import CEDAR_NAME, COMPILED_NAME, OBJECTS_NAME, VM_NAME
 from measures.targets import Target
@@ -73,33 +75,43 @@ def compare(contenders: Sequence[Contender], found: Iterable[Sample], times: int
     facts: list[int] = []
     decisions: list[bool] = []
     for sample in found:
-        first, *others = _ask_all(contenders, sample, times)
-        for name, timed in (first, *others):
-            costs[name].append(timed.cpu * 1e6)
-        latencies.extend(first[1].latencies)
+        answered = _ask_all(contenders, sample, times)
+        for name, timed in answered:
+            costs[name].append(math.nan if timed is None else timed.cpu * 1e6)
+        own = answered[0][1]
+        assert own is not None
+        latencies.extend(own.latencies)
         facts.append(len(sample.store.facts))
-        decisions.extend(first[1].decisions)
+        decisions.extend(own.decisions)
     return Cell(
         sample.store.workload.name,
         sample.store.size,
         statistics.mean(facts),
         statistics.mean(decisions),
-        {name: statistics.median(values) for name, values in costs.items()},
+        {n: statistics.median(v) for n, v in costs.items() if not any(map(math.isnan, v))},
         latencies,
     )
 
 
 def _ask_all(
     contenders: Sequence[Contender], sample: Sample, times: int
-) -> Sequence[tuple[str, Timed]]:
-    answers: list[tuple[str, Timed]] = []
+) -> Sequence[tuple[str, Timed | None]]:
+    """Return what each contender answered, None for one that gave up."""
+    answers: list[tuple[str, Timed | None]] = []
     for contender in contenders:
         if len(sample.store.facts) > contender.limits.most_facts:
             continue
         questions = sample.questions[: contender.limits.questions * times]
-        timed = contender.load(sample.store)(questions)
+        try:
+            timed = contender.load(sample.store)(questions)
+        except EvaluationLimitReached:
+            # One question that it gives up says more than the mean of those that it answers.
+            answers.append((contender.name, None))
+            continue
         if answers:
-            _require_same(answers[0], (contender.name, timed), sample)
+            first = answers[0][1]
+            assert first is not None
+            _require_same((answers[0][0], first), (contender.name, timed), sample)
         answers.append((contender.name, timed))
         gc.collect()
     return answers
