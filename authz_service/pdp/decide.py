@@ -21,7 +21,8 @@ from authz_service.facts.fact import Fact
 from authz_service.replica.replica import ActivePolicy, Replica, StoreState
 
 _QUICK_STEPS = 2000
-"""At most about half a millisecond of the event loop. Most questions take a handful."""
+"""Mostly less than a millisecond of the event loop, 10 ms at the worst that was found, where each step compares
+many values at once. Most questions take a handful of steps."""
 
 _FEW_FACTS = 50
 """More context facts than these are checked, and laid over the others, in a thread."""
