@@ -19,6 +19,8 @@ from authz_service.engine.compiler.rewrites import Rewrite, rewritten
 from authz_service.engine.compiler.rule_program import RuleProgram
 from authz_service.engine.compiler.specialise import Specialiser
 from authz_service.engine.compiler.tabling import (
+    FEW,
+    Run,
     forget,
     has_alike,
     meet,
@@ -30,7 +32,7 @@ from authz_service.engine.program import Budget, Program, Question
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
-from authz_service.facts.ids import FIRST_INTEGER, INTEGER_ZERO, TYPE_SHIFT
+from authz_service.facts.ids import FIRST_INTEGER, INTEGER_ZERO, TYPE_SHIFT, Ids
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import INTEGER, PRIMITIVE_TYPES, STRING, Value, quoted, string
 from authz_service.polar.matching import Arg
@@ -61,7 +63,13 @@ class Kind(NamedTuple):
         return frozenset({self.actor_type}), action, frozenset({self.resource_type})
 
 
-Answer = Callable[..., bool]
+class _Compiled(NamedTuple):
+    """The function that answers questions of a kind, and what it uses and needs; see `Source`."""
+
+    answer: Callable[..., bool]
+    uses: frozenset[str]
+    counts: bool
+    keeps: bool
 
 
 class CompiledProgram:
@@ -73,7 +81,7 @@ class CompiledProgram:
         types = policy.types | PRIMITIVE_TYPES - {INTEGER}
         self.demand = Demand(policy.shapes.accept, _named(policy), types)
         self._reference = ReferenceProgram(policy)
-        self._answers: dict[Kind, tuple[Answer | None, frozenset[str]]] = {}
+        self._answers: dict[Kind, _Compiled | None] = {}
         # A function and the globals of its module are a circle, which only a collection would find.
         self._modules: list[dict[str, Any]] = []
         weakref.finalize(self, _clear, self._modules)
@@ -81,22 +89,25 @@ class CompiledProgram:
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. Costs what the question visits, not what there is."""
         actor, action, resource = question
+        actor_type, actor_text = actor
+        resource_type, resource_text = resource
         view = facts.whole(self.demand)
-        ready = view.ready
-        answer = ready.get((actor.type, action, resource.type)) if ready else None
-        if answer is None:
+        kinds = None if view is None else view.ready
+        ready = None if kinds is None else kinds.get((actor_type, action, resource_type))
+        if view is None or ready is None:
             return self._permits_first(question, facts, now, budget)
-        ids = view.ids
-        actor_id = ids.find(actor)
-        if actor_id is None:
-            actor_id = ids.stranger(actor.type, 0)
-        # Looked up once: a write can give the value an id meanwhile.
-        resource_id = actor_id if resource == actor else ids.find(resource)
+        answer, counts, keeps, find_actor, strange_actor, find_resource, strange_resource = ready
+        actor_id = find_actor(actor_text)
+        resource_id = find_resource(resource_text)
         if resource_id is None:
-            resource_id = ids.stranger(resource.type, 1)
-        budget.now, budget.kept = INTEGER_ZERO + now, None
+            resource_id = strange_resource
+        if actor_id is None:
+            # One value has one id, though a write can have given it one since it was looked up.
+            actor_id = resource_id if actor == resource else strange_actor
+        tick = iter(budget.each).__next__ if counts else None
+        run: Run | None = {} if keeps else None
         try:
-            permitted: bool = answer(view, budget, actor_id, resource_id)
+            permitted: bool = answer(view, tick, now, run, actor_id, resource_id)
         except StopIteration:
             raise budget.reached() from None
         return permitted
@@ -104,29 +115,30 @@ class CompiledProgram:
     def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
         """See `Program.is_ready`. So it is from the second question of a kind on, if that names its action."""
         actor, action, resource = question
-        return (actor.type, action, resource.type) in (facts.whole(self.demand).ready or ())
+        view = facts.whole(self.demand)
+        return view is not None and (actor.type, action, resource.type) in (view.ready or ())
 
     def _permits_first(
         self, question: Question, facts: FactSnapshot, now: int, budget: Budget
     ) -> bool:
         """Answer a question whose kind was not asked about these facts, or does not name its action."""
         kind = self._kind(question)
-        answer, uses = self._answers.get(kind) or self._compiled(kind)
-        if answer is None:
+        compiled = self._compiled(kind)
+        if compiled is None:
             return self._reference.permits(question, facts, now, budget)
         view = facts.view(self.demand)
         ids = view.ids.child()
         asked = [ids.add(value) for value in question.as_fact().args]
-        budget.now, budget.kept = INTEGER_ZERO + now, None
         if kind.action is not None:
             del asked[1]
+        tick = iter(budget.each).__next__
         try:
-            permitted = answer(view, budget, *asked)
+            permitted = compiled.answer(view, tick, now, {}, *asked)
         except StopIteration:
             raise budget.reached() from None
         if kind.action is not None and view.ready is not None:
-            view.complete(uses)
-            view.ready[kind] = answer
+            view.complete(compiled.uses)
+            view.ready[kind] = _ready(compiled, kind, view.ids)
         return permitted
 
     def prepare(self, former: Program | None) -> Iterator[None]:
@@ -141,7 +153,7 @@ class CompiledProgram:
     @property
     def uncompiled(self) -> list[Kind]:
         """The kinds that were asked so far and that the reference engine answers."""
-        return [kind for kind, (answer, _) in self._answers.copy().items() if answer is None]
+        return [kind for kind, compiled in self._answers.copy().items() if compiled is None]
 
     def kinds(self) -> Iterator[Kind]:
         """Yield all kinds of questions that the policy answers."""
@@ -164,17 +176,34 @@ class CompiledProgram:
         is_named = self._policy.actions[resource.type] is not None
         return Kind(actor.type, action if is_named else None, resource.type)
 
-    def _compiled(self, kind: Kind) -> tuple[Answer | None, frozenset[str]]:
-        """Return the function that answers, and what it uses of a view; None if there cannot be one."""
+    def _compiled(self, kind: Kind) -> _Compiled | None:
+        """Return what answers questions of the kind; None if there cannot be such a function."""
+        if kind in self._answers:
+            return self._answers[kind]
+        compiled = None
         try:
             source = self.source(kind)
         except EngineUnsupported:
-            self._answers[kind] = None, frozenset()
-            return self._answers[kind]
-        namespace = executed(source, f"compiled policy, {kind}")
-        self._modules.append(namespace)
-        self._answers[kind] = namespace[source.entry], source.uses
-        return self._answers[kind]
+            pass
+        else:
+            namespace = executed(source, f"compiled policy, {kind}")
+            self._modules.append(namespace)
+            entry = namespace[source.entry]
+            compiled = _Compiled(entry, source.uses, source.counts, source.keeps)
+        self._answers[kind] = compiled
+        return compiled
+
+
+def _ready(compiled: _Compiled, kind: Kind, ids: Ids) -> tuple[object, ...]:
+    """Return all that questions of the kind look up, in one tuple: with it they cost half."""
+    actor, resource = kind.actor_type, kind.resource_type
+    found = (
+        ids.finder(actor),
+        ids.stranger(actor, 0),
+        ids.finder(resource),
+        ids.stranger(resource, 1),
+    )
+    return compiled.answer, compiled.counts, compiled.keeps, *found
 
 
 def _named(policy: Policy) -> frozenset[Value]:
@@ -188,7 +217,18 @@ def _named(policy: Policy) -> frozenset[Value]:
 def executed(source: Source, name: str) -> dict[str, Any]:
     """Return what the module defines. `name` stands for its file in tracebacks, which show its lines."""
     code: CodeType = compile(source.text, name, "exec")
-    known = (FIRST_INTEGER, TYPE_SHIFT, meet, has_alike, spend, tables_of, tried_of, forget)
+    known = (
+        FIRST_INTEGER,
+        INTEGER_ZERO,
+        TYPE_SHIFT,
+        FEW,
+        meet,
+        has_alike,
+        spend,
+        tables_of,
+        tried_of,
+        forget,
+    )
     namespace: dict[str, Any] = {
         "__name__": name,
         "__loader__": _Shown(source.text),

@@ -74,7 +74,8 @@ class OsoProgram:
         """See `Program.permits`. The VM counts time and goals instead of the budget's steps."""
         from polar.exceptions import PolarRuntimeError  # noqa: PLC0415 - oso may be absent
 
-        budget.spend()
+        if not budget.steps:
+            raise budget.reached()
         asked = question.as_fact()
         name, *args = self._translation.query(asked)
         vm = self._vm(facts, now)

@@ -87,21 +87,19 @@ def _run(
         model = program.model(facts, domain.values, now, budget)
     except EvaluationLimitReached as error:
         return TestResult(test, tuple(_unknown(a, error) for a in test.assertions))
-    return TestResult(test, tuple(_judge(a, model, domain, budget) for a in test.assertions))
+    return TestResult(test, tuple(_judge(a, model, domain) for a in test.assertions))
 
 
 def _unknown(assertion: CheckedAssertion, error: EvaluationLimitReached) -> AssertionResult:
     return AssertionResult(assertion, f"cannot be evaluated: {error.message}")
 
 
-def _judge(
-    assertion: CheckedAssertion, model: Model, domain: "_Domain", budget: Budget
-) -> AssertionResult:
+def _judge(assertion: CheckedAssertion, model: Model, domain: "_Domain") -> AssertionResult:
     missing: list[str] = []
     surplus: list[str] = []
     try:
         for binding in domain.bindings(assertion):
-            budget.spend()
+            model.spend()
             expected = not assertion.negated and model.satisfies(assertion.condition.body, binding)
             if model.holds(assertion.atom, binding) != expected:
                 (missing if expected else surplus).append(domain.shown(binding))

@@ -1,8 +1,7 @@
 """Program: what every engine makes of a policy, and Question: what it decides."""
 
-from collections.abc import Hashable, Iterator
-from itertools import repeat
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 from authz_service.errors import EvaluationLimitReached
 from authz_service.facts.access import Demand
@@ -24,27 +23,17 @@ class Question(NamedTuple):
 
 
 class Budget:
-    """How much work one evaluation may do, in steps; a step is one fact or value tried.
+    """How much work an evaluation may do, in steps; a step is one fact or value tried.
 
-    `now` and `kept` are for the engine alone: what it must have at hand while it evaluates.
+    It does not change, so one serves any number of evaluations. Each counts by itself what it has spent: calls
+    `iter(budget.each).__next__`, which is done in C and raises StopIteration when no step is left.
     """
 
-    __slots__ = ("kept", "now", "steps", "tick")
+    __slots__ = ("each", "steps")
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        # Counting in C: compiled code pays for each step as little as it can.
-        self.tick = repeat(None, steps).__next__
-        """Count one step. Raises StopIteration when there is none left."""
-        self.now = 0
-        self.kept: dict[Hashable, Any] | None = None
-
-    def spend(self) -> None:
-        """Count one step. Raises EvaluationLimitReached when there is none left."""
-        try:
-            self.tick()
-        except StopIteration:
-            raise self.reached() from None
+        self.each = range(steps)
 
     def reached(self) -> EvaluationLimitReached:
         """Return the error that says that there is no step left."""

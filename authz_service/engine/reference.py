@@ -83,6 +83,7 @@ class Model:
         self, facts: Iterable[Fact], values: Iterable[Value], now: int, budget: Budget
     ) -> None:
         self._budget = budget
+        self._tick = iter(budget.each).__next__
         self._start: Binding = {CURRENT_TIME: integer(now)}
         self._facts: set[Fact] = set()
         self._index: defaultdict[tuple[object, ...], list[Fact]] = defaultdict(list)
@@ -97,6 +98,13 @@ class Model:
 
     def __iter__(self) -> Iterator[Fact]:
         return iter(self._facts)
+
+    def spend(self) -> None:
+        """Count one step. Raises EvaluationLimitReached when there is none left."""
+        try:
+            self._tick()
+        except StopIteration:
+            raise self._budget.reached() from None
 
     def add(self, fact: Fact) -> None:
         if fact not in self._facts:
@@ -135,14 +143,14 @@ class Model:
         names = tuple(rule.open)
         choices = ([v for t in rule.types[name] for v in self._values[t]] for name in names)
         for values in product(*choices):
-            self._budget.spend()
+            self.spend()
             yield self._start | dict(zip(names, values, strict=True))
 
     def _solutions(  # noqa: C901 - one branch for each kind of goal
         self, goal: Goal, binding: Binding
     ) -> Iterator[Binding]:
         """Yield each extension of `binding` under which `goal` holds."""
-        self._budget.spend()
+        self.spend()
         match goal:
             case Atom():
                 yield from self._matching(goal, binding)
@@ -172,7 +180,7 @@ class Model:
 
     def _matching(self, atom: Atom, binding: Binding) -> Iterator[Binding]:
         for fact in self._candidates(atom, binding):
-            self._budget.spend()
+            self.spend()
             bindings = [binding]
             for term, value in zip(atom.args, fact.args, strict=True):
                 bindings = [wider for b in bindings for wider in _unified(term, value, b)]

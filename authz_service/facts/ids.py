@@ -9,6 +9,7 @@ Rule 4: what only one question knows goes to a child. Its numbers are none that 
     value later under another number.
 """
 
+from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -54,6 +55,10 @@ class Ids:
         if by_text is not None:
             return by_text.get(value.id)
         return INTEGER_ZERO + int(value.id) if value.type == INTEGER else None
+
+    def finder(self, type_name: str) -> Callable[[str], int | None]:
+        """Return what finds values of this type by their text, now and when there are more. Not for Integer."""
+        return self._by_text.setdefault(type_name, {}).get
 
     def add(self, value: Value) -> int:
         """Return the id of `value`, which it has from now on."""

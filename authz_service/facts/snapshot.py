@@ -24,7 +24,7 @@ _DELTA_SHARE = 64
 class FactSnapshot:
     """A set of facts."""
 
-    __slots__ = ("_base", "_delta", "_size", "_views", "_wholes")
+    __slots__ = ("_base", "_delta", "_size", "_views", "_wholes", "whole")
 
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self._base: Tables | FactSnapshot = Tables(facts)
@@ -32,6 +32,9 @@ class FactSnapshot:
         self._size = len(self._base)
         self._views: dict[Demand, View] = {}
         self._wholes: dict[Demand, WholeView] = {}
+        # An attribute and no method, as every question calls it.
+        self.whole = self._wholes.get
+        """Return the view of a demand for reading what is built of it; None if nothing is."""
 
     def __contains__(self, fact: Fact) -> bool:
         holds = self._delta.get(fact)
@@ -93,14 +96,8 @@ class FactSnapshot:
         view = self._views.get(demand)
         if view is None:
             view = self._views.setdefault(demand, self._view(demand))
+            self._wholes[demand] = view.whole()
         return view
-
-    def whole(self, demand: Demand) -> WholeView:
-        """Return `view` for reading what is built of it."""
-        whole = self._wholes.get(demand)
-        if whole is None:
-            whole = self._wholes.setdefault(demand, self.view(demand).whole())
-        return whole
 
     def _view(self, demand: Demand) -> View:
         if isinstance(self._base, FactSnapshot):
@@ -166,4 +163,5 @@ class FactSnapshot:
         made._delta = delta
         made._size = size
         made._views = views
+        made._wholes.update((demand, view.whole()) for demand, view in views.items())
         return made

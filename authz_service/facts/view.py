@@ -84,7 +84,7 @@ class WholeView:
     """
 
     ids: Ids
-    ready: dict[Hashable, Any] | None
+    ready: dict[Hashable, tuple[Any, ...]] | None
     """What the program keeps here under what it has built all of; None if that is not worth it."""
 
 

@@ -14,11 +14,9 @@ import cedarpy
 
 from authz_service.engine.program import Question
 from authz_service.facts.value import Value
-from contenders.contender import Asked, Limits, Timed, frozen
+from contenders.contender import ROUNDS, Asked, Limits, Timed, frozen
 from workloads.cedar_entities import uid
 from workloads.workload import Store
-
-ROUNDS = 5
 
 
 class Cedar:

@@ -1,7 +1,7 @@
 """The engines of this project: the compiled one, and the `oso` VM fed with translated rules and facts."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
@@ -12,11 +12,14 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value
 from authz_service.facts.view import View
-from contenders.contender import Asked, Limits, one_by_one
+from contenders.contender import ROUNDS, Asked, Limits, Timed, one_by_one
 from workloads.workload import Store, Workload
 
 NOW = 1_700_000_000
-STEPS = 2_000_000
+BUDGET = Budget(2_000_000)
+
+# Larger stores take long to build, and are asked so many questions that one round is steady.
+MOST_FOR_ROUNDS = 5_000
 
 
 class Built(NamedTuple):
@@ -39,7 +42,15 @@ class Here:
 
     def load(self, store: Store) -> Asked:
         program = load_policy(store.workload, self._engine).program
-        return asked(program, FactSnapshot(store.facts), store.workload)
+        rounds = ROUNDS if len(store.facts) <= MOST_FOR_ROUNDS else 1
+
+        def ask(questions: Sequence[Question]) -> Timed:
+            # Each round is about a store that nobody has asked about before.
+            fresh = (FactSnapshot(store.facts) for _ in range(rounds))
+            found = [asked(program, facts, store.workload)(questions) for facts in fresh]
+            return min(found, key=lambda timed: timed.cpu)
+
+        return ask
 
 
 def asked(program: Program, snapshot: FactSnapshot, workload: Workload) -> Asked:
@@ -48,7 +59,7 @@ def asked(program: Program, snapshot: FactSnapshot, workload: Workload) -> Asked
     build_view(program, snapshot)
 
     def ask(question: Question) -> bool:
-        return program.permits(question, snapshot, NOW, Budget(STEPS))
+        return program.permits(question, snapshot, NOW, BUDGET)
 
     return lambda questions: one_by_one(ask, questions)
 
@@ -57,7 +68,7 @@ def warm(program: Program, snapshot: FactSnapshot, workload: Workload) -> None:
     """Have made what is made only when an action is asked about first."""
     for action, type_ in workload.actions:
         nothing = Question(Value("User", "nobody"), action, Value(type_, "nothing"))
-        program.permits(nothing, snapshot, NOW, Budget(STEPS))
+        program.permits(nothing, snapshot, NOW, BUDGET)
 
 
 def build(workload: Workload, facts: Iterable[Fact]) -> Built:

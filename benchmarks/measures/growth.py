@@ -12,7 +12,7 @@ from authz_service.engine.program import Budget, Question
 from authz_service.facts.index import Key
 from authz_service.facts.members import Member, Members
 from authz_service.facts.view import Get
-from contenders.here import NOW, STEPS, Built, asked, build, build_view
+from contenders.here import BUDGET, NOW, Built, asked, build, build_view
 from measures.comparison import percentile
 from measures.targets import Target
 from workloads.workload import LARGEST, Store, Workload, planted, renamed, scaled, small, store
@@ -120,7 +120,7 @@ def _counted(built: Built, questions: Sequence[Question]) -> list[int] | None:
     counts = []
     for question in questions:
         before = probes.made
-        built.program.permits(question, built.snapshot, NOW, Budget(STEPS))
+        built.program.permits(question, built.snapshot, NOW, BUDGET)
         counts.append(probes.made - before)
     for name, path in plain.items():
         setattr(view, name, path)

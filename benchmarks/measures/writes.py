@@ -11,7 +11,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.revision import Revision
 from authz_service.facts.snapshot import FactSnapshot
 from contenders.contender import frozen
-from contenders.here import NOW, STEPS, build
+from contenders.here import BUDGET, NOW, build
 from measures.comparison import Disagreement
 from measures.growth import Grown
 from measures.targets import Target
@@ -81,7 +81,7 @@ def _print_times(workload: Workload, into: str, times: Sequence[float]) -> None:
 def _times(program: Program, snapshot: FactSnapshot, grant: Grant, writes: int) -> list[float]:
     """Return the milliseconds that each of a row of writes takes; every third is a deletion."""
     asked_first = grant.asked_by(-1)
-    program.permits(asked_first, snapshot, NOW, Budget(STEPS))
+    program.permits(asked_first, snapshot, NOW, BUDGET)
     times = []
     with frozen():
         for number, batch in enumerate(_batches(grant, writes)):
@@ -89,7 +89,7 @@ def _times(program: Program, snapshot: FactSnapshot, grant: Grant, writes: int) 
             start = time.process_time()
             snapshot = snapshot.after(batch)
             question = grant.question._replace(actor=user)
-            permitted = program.permits(question, snapshot, NOW, Budget(STEPS))
+            permitted = program.permits(question, snapshot, NOW, BUDGET)
             times.append((time.process_time() - start) * 1000)
             if permitted != bool(batch.inserted):
                 message = f"write {number} is not seen by {question.as_fact()}"

@@ -30,6 +30,9 @@ from authz_service.polar.goals import (
 _PYTHON = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _DENIED = {"=": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
+PASSED_ON = ("facts", "tick", "now", "run")
+"""The first parameters of all functions: the view, the counter of steps, the time, and what is kept meanwhile."""
+
 Scope = dict[Variable, str]
 """The expressions that variables stand for."""
 
@@ -46,6 +49,10 @@ class Module:
         self.names = Names()
         self.functions: dict[Pattern, str] = {}
         self.uses: set[str] = set()
+        self.counts = False
+        self.keeps = False
+        self.behind: dict[str, str] = {}
+        """The functions that find what walks reach, by the name under which a view keeps that."""
 
     def facts(self, name: str) -> str:
         """Return the expression for what a view shows under `name`."""
@@ -99,6 +106,23 @@ class Function:
             self._hoist_at += 1
         return self.hoisted[expression]
 
+    def after_hoisted(self, *lines: str) -> None:
+        """Write lines behind what was looked up before the loop."""
+        assert self._hoist_at is not None
+        self._lines[self._hoist_at : self._hoist_at] = ["    " + line for line in lines]
+
+    def count(self) -> None:
+        """Write that a step is taken."""
+        self.module.counts = True
+        self.line("tick()")
+
+    def begin_answers(self) -> None:
+        if not self.procedure.pattern.is_check:
+            self.line("found = set()")
+
+    def end_answers(self) -> None:
+        self.line("return False" if self.procedure.pattern.is_check else "return found")
+
     def scope_of(self, planned: PlannedRule) -> Scope:
         """Return the names of the bound parameters under those that the rule gives them."""
         bound = zip(head_of(planned.rule), self.params, self.procedure.pattern.bound, strict=True)
@@ -122,6 +146,18 @@ class Function:
             self.names.new(_wish_for(variable, types))
             for variable, types in zip(heads, relation.params, strict=True)
         ]
+
+
+def answered(planned: PlannedRule) -> Finish:
+    """Return what writes that the rule holds."""
+
+    def finish(function: Function, scope: Scope) -> None:
+        if function.procedure.pattern.is_check:
+            function.line("return True")
+        else:
+            function.line(f"found.add({function.outputs(planned, scope)})")
+
+    return finish
 
 
 @dataclass
@@ -179,6 +215,21 @@ class Writer:
         known = [index for index, arg in enumerate(atom.args) if arg != variable]
         return self._lookup(atom, known, scope)
 
+    def looked_up(self, atom: Atom, moving: Variable, scope: Scope) -> str | None:
+        """Return the name of what was looked up once for a whole walk and holds a value if `atom` does.
+
+        None if the walk looks up `atom` at each value that it comes to.
+        """
+        known = [
+            index
+            for index, arg in enumerate(atom.args)
+            if not isinstance(arg, Variable) or (arg in scope and arg != moving)
+        ]
+        path = _path(atom, known)
+        if len(path.members) != 1 or not path.key or not self._demand.has(path):
+            return None
+        return self._function.hoisted.get(self._expression(atom, path, scope))
+
     def _advance(self, path: Path) -> str | None:
         """Turn steps into conditions up to the next loop; return what that is over, or None at the end."""
         while path.steps:
@@ -232,12 +283,12 @@ class Writer:
         for path in paths:
             path.steps = path.steps[1:]
         with self._function.block(f"for {', '.join(targets)} in {source}:"):
-            self._function.line("run.tick()")
+            self._function.count()
             self.write(paths)
 
     def term(self, term: Term, scope: Mapping[Variable, str]) -> str:
         if term == CURRENT_TIME:
-            return "run.now"
+            return "(INTEGER_ZERO + now)"
         if isinstance(term, Variable):
             return scope[term]
         return self._facts(self._demand.literal(term))
@@ -291,6 +342,7 @@ class Writer:
             return self._membership(atom, scope, denied=denied)
         found = self._collection(atom, step, scope)
         if len(set(free)) < len(free):
+            self._function.module.counts = True
             found = _any_alike(free, found)
         return f"not {found}" if denied else found
 
@@ -313,7 +365,7 @@ class Writer:
             if is_bound
         ]
         name = self._function.module.functions[step.calls]
-        return f"{name}({', '.join(['facts', 'run', *args])})"
+        return f"{name}({', '.join([*PASSED_ON, *args])})"
 
     def _membership(self, atom: Atom, scope: Scope, *, denied: bool) -> str:
         """Return the expression that says whether a fact is stored of which all is known."""
@@ -339,16 +391,18 @@ class Writer:
     def _lookup(self, atom: Atom, known: Iterable[int], scope: Scope) -> str:
         """Return the expression for what stands at the other positions of `atom`."""
         path = _path(atom, known)
-        name = self._demand.name(path)
-        found = self._facts(name)
+        expression = self._expression(atom, path, scope)
+        if path.key and self._fixed and self._is_fixed(atom, path.key, scope):
+            return self._function.hoist(expression, self._demand.name(path).partition("_by_")[0])
+        return expression
+
+    def _expression(self, atom: Atom, path: AccessPath, scope: Scope) -> str:
+        found = self._facts(self._demand.name(path))
         if not path.key:
             return found
         values = [self.term(atom.args[index], scope) for index in path.key]
         key = values[0] if len(values) == 1 else tuple_of(values)
-        expression = f"{found}({key}, ())"
-        if self._fixed and self._is_fixed(atom, path.key, scope):
-            return self._function.hoist(expression, name.partition("_by_")[0])
-        return expression
+        return f"{found}({key}, ())"
 
 
 def is_look_up(step: Step) -> bool:
@@ -428,7 +482,7 @@ def _any_alike(free: Sequence[Variable], found: str) -> str:
         for index, variable in enumerate(free)
         if free.index(variable) != index
     ]
-    return f"has_alike(run, {found}, {tuple(pairs)!r})"
+    return f"has_alike(tick, {found}, {tuple(pairs)!r})"
 
 
 def _in(denied: bool) -> str:  # noqa: FBT001 - of which of two words

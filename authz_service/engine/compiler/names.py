@@ -8,12 +8,12 @@ from authz_service.polar.source import Span
 
 # What every generated module finds in its globals, and what its functions call their own things.
 GLOBALS = (
-    *("INTEGERS", "TYPE_SHIFT", "meet", "has_alike", "spend"),
+    *("INTEGERS", "INTEGER_ZERO", "TYPE_SHIFT", "FEW", "meet", "has_alike", "spend"),
     *("tables_of", "tried_of", "forget"),
 )
 _OWN = (
-    *("facts", "run", "table", "tables", "saved", "answer"),
-    *("found", "tried", "todo", "known", "start", "is_whole", "members", "value"),
+    *("facts", "tick", "now", "run", "table", "tables", "saved", "answer"),
+    *("found", "tried", "todo", "known", "start", "is_whole", "is_new"),
 )
 _RESERVED = frozenset({*kwlist, *softkwlist, *dir(builtins), *GLOBALS, *_OWN})
 _MAX_NAME = 60

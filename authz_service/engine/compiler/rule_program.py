@@ -26,6 +26,7 @@ from authz_service.polar.goals import (
     Variable,
 )
 from authz_service.polar.graphs import components, postorder
+from authz_service.polar.shapes import Shapes
 from authz_service.polar.source import PolicySource, Span
 
 STORED = Span(PolicySource("(stored)", "stored facts"), 0, len("stored facts"))
@@ -43,10 +44,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class RuleProgram:
-    """Relations by name. A question asks for one of them, `entry`."""
+    """Relations by name. A question asks for one of them, `entry`. `shapes` say what facts there can be."""
 
     entry: str
     relations: Mapping[str, Relation]
+    shapes: Shapes
 
     def atoms_of(self, rule: Rule) -> Iterator[tuple[Atom, bool]]:
         """Yield the atoms of the rule that speak about relations, and whether each is negated."""

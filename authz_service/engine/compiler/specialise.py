@@ -54,7 +54,7 @@ class Specialiser:
         reached = _Reached(self)
         entry = reached.relation(predicate, tuple(args))
         reached.run()
-        return RuleProgram(entry, reached.relations)
+        return RuleProgram(entry, reached.relations, self.shapes)
 
     def matching(self, predicate: str, args: Sequence[Arg]) -> list[Rule]:
         index = self._heads.get((predicate, len(args)))

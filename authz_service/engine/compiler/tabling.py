@@ -10,67 +10,72 @@ the agenda when a question of yes or no is answered early, and is taken up if th
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Sized
 from typing import Any
 
-from authz_service.engine.program import Budget
 from authz_service.facts.view import View
+
+Tick = Callable[[], object]
+"""Counts one step; raises StopIteration when there is none left."""
+
+Run = dict[Hashable, Any]
+"""What one question keeps while it is answered: its tables, and what it has tried."""
 
 Answer = Any
 """`()` for yes, the value for one free argument, a tuple of values for more."""
 
-Continuation = Callable[["Tables", "Table", View, Budget, tuple[int, ...], Answer], object]
+Continuation = Callable[["Tables", "Table", View, Tick, int, Run, tuple[int, ...], Answer], object]
 
 
-def tables_of(run: Budget, name: str, facts: View) -> "Tables":
+def tables_of(facts: View, tick: Tick, now: int, run: Run, name: str) -> "Tables":
     """Return the tables of a group of procedures that use each other, for this question."""
-    if run.kept is None:
-        run.kept = {}
-    found: Tables | None = run.kept.get(name)
+    found: Tables | None = run.get((name,))
     if found is None:
-        found = run.kept[name] = Tables(facts, run)
+        found = run[(name,)] = Tables(facts, tick, now, run)
     return found
 
 
-def tried_of(run: Budget, *key: Hashable) -> set[Any]:
+def tried_of(run: Run, *key: Hashable) -> set[Any]:
     """Return what walks under `key` have tried in this question without success."""
-    if run.kept is None:
-        run.kept = {}
-    found: set[Any] | None = run.kept.get(key)
+    found: set[Any] | None = run.get(key)
     if found is None:
-        found = run.kept[key] = set()
+        found = run[key] = set()
     return found
 
 
-def forget(run: Budget, *key: Hashable) -> None:
+def forget(run: Run, *key: Hashable) -> None:
     """Drop what was tried under `key`: the walk succeeded, so nothing is known about its other steps."""
-    if run.kept is not None:
-        del run.kept[key]
+    del run[key]
 
+
+FEW = 32
+"""So many values each walk comes to, though an earlier one of the question did: else it would not be known as a
+whole, and not be kept."""
 
 _FOR_A_STEP = 100
 """So many values are compared in C in the time of one step."""
 
 
-def spend(run: Budget, values: Sized) -> None:
+def spend(tick: Tick, values: Sized) -> None:
     """Count the steps that it takes to look at all `values` in C."""
     for _ in range(len(values) // _FOR_A_STEP):
-        run.tick()
+        tick()
 
 
-def meet(run: Budget, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
+def meet(tick: Tick, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
     """Say whether the two have a value in common. Costs the smaller one."""
-    smaller = min(len(members), len(reached))
-    for _ in range(smaller // _FOR_A_STEP):
-        run.tick()
-    if smaller == len(members):
-        return smaller > 0 and not reached.isdisjoint(members)
+    if len(members) < _FOR_A_STEP:
+        return not reached.isdisjoint(members)
+    if len(members) <= len(reached):
+        spend(tick, members)
+        return not reached.isdisjoint(members)
+    spend(tick, reached)
     return any(value in members for value in reached)
 
 
 def has_alike(
-    run: Budget, found: Iterable[tuple[int, ...]], pairs: Sequence[tuple[int, int]]
+    tick: Tick, found: Iterable[tuple[int, ...]], pairs: Sequence[tuple[int, int]]
 ) -> bool:
     """Say whether some tuple of `found` has equal values at the positions of each of `pairs`."""
     for values in found:
-        run.tick()
+        tick()
         if all(values[one] == values[other] for one, other in pairs):
             return True
     return False
@@ -90,10 +95,12 @@ class Table:
 class Tables:
     """The tables of one group of procedures, for one question."""
 
-    __slots__ = ("_agenda", "_facts", "_run", "_tables")
+    __slots__ = ("_agenda", "_facts", "_now", "_run", "_tables", "_tick")
 
-    def __init__(self, facts: View, run: Budget) -> None:
+    def __init__(self, facts: View, tick: Tick, now: int, run: Run) -> None:
         self._facts = facts
+        self._tick = tick
+        self._now = now
         self._run = run
         self._tables: dict[tuple[Continuation, tuple[int, ...]], Table] = {}
         self._agenda: list[tuple[Continuation, Table, tuple[int, ...], Answer]] = []
@@ -146,6 +153,6 @@ class Tables:
         agenda = self._agenda
         while agenda and not (table.is_check and table.answers):
             resume, target, saved, answer = agenda.pop()
-            self._run.tick()
+            self._tick()
             if not (target.is_check and target.answers):
-                resume(self, target, self._facts, self._run, saved, answer)
+                resume(self, target, self._facts, self._tick, self._now, self._run, saved, answer)

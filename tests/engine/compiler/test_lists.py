@@ -25,10 +25,9 @@ def listed(
         return None
     source = emit(plan(rules, bound), program.demand, str(kind))
     view = scene.facts.view(program.demand)
-    budget = Budget(STEPS)
-    budget.now = INTEGER_ZERO + NOW
+    tick = iter(Budget(STEPS).each).__next__
     ids = view.ids.child()
-    found = executed(source, "a list")[source.entry](view, budget, *map(ids.add, given))
+    found = executed(source, "a list")[source.entry](view, tick, NOW, {}, *map(ids.add, given))
     free = bound.count(False)
     rows = ((row,) if free == 1 else row for row in found)
     return {_filled(bound, given, [ids.value(number) for number in row]) for row in rows}

@@ -7,6 +7,7 @@ Tests evaluate programs before and after each of them with the reference engine.
 from collections.abc import Callable
 
 from authz_service.engine.compiler.rewrites.contain import drop_contained
+from authz_service.engine.compiler.rewrites.decide import decide
 from authz_service.engine.compiler.rewrites.fold import fold
 from authz_service.engine.compiler.rewrites.inline import inline
 from authz_service.engine.compiler.rewrites.prune import prune
@@ -25,6 +26,7 @@ REWRITES: tuple[Rewrite, ...] = (
     inline,
     unite,
     prune,
+    decide,
 )
 
 

@@ -25,7 +25,7 @@ def prune(program: RuleProgram) -> RuleProgram:
         for name, relation in program.relations.items()
         if name in holding or name == program.entry
     }
-    smaller = RuleProgram(program.entry, kept)
+    smaller = replace(program, relations=kept)
     return replace(smaller, relations={name: kept[name] for name in smaller.bottom_up()})
 
 
