@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol
 from authz_service.engine.program import Question
 from workloads.workload import Store
 
-
 ROUNDS = 5
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from authz_service.engine.program import Budget, Question
+from authz_service.engine.program import Question
 from authz_service.facts.index import Key
 from authz_service.facts.members import Member, Members
 from authz_service.facts.view import Get

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from authz_service.engine.program import Budget, Program, Question
+from authz_service.engine.program import Program, Question
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact
 from authz_service.facts.revision import Revision

@@ -22,7 +22,7 @@ from authz_service.engine.compiler.names import comment, identifier
 from authz_service.engine.compiler.plan import Plan, Procedure, Strategy
 from authz_service.engine.compiler.rule_program import head_of
 from authz_service.engine.compiler.steps import Pattern, PlannedRule, Step
-from authz_service.engine.compiler.walks import write_walk
+from authz_service.engine.compiler.walks import starts_of, write_walk
 from authz_service.facts.access import Demand
 from authz_service.polar.goals import Atom, Variable, variables
 
@@ -44,6 +44,7 @@ def emit(plan: Plan, demand: Demand, title: str) -> Source:
     """Return the module for `plan`; the access paths and constants that it uses are added to `demand`."""
     module = Module(demand)
     module.functions = {pattern: module.names.new(_wish(pattern)) for pattern in plan.procedures}
+    module.starts = starts_of(plan)
     tables = _Tables(module, plan)
     for procedure in plan.procedures.values():
         match procedure.strategy:

@@ -31,7 +31,7 @@ _PYTHON = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _DENIED = {"=": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 PASSED_ON = ("facts", "tick", "now", "run")
-"""The first parameters of all functions: the view, the counter of steps, the time, and what is kept meanwhile."""
+"""The first parameters of all functions: a view, the counter of steps, the time, and what a question keeps."""
 
 Scope = dict[Variable, str]
 """The expressions that variables stand for."""
@@ -51,6 +51,8 @@ class Module:
         self.uses: set[str] = set()
         self.counts = False
         self.keeps = False
+        self.starts: dict[Pattern, int] = {}
+        """The functions that take several values for the argument at this position, one of which must do."""
         self.behind: dict[str, str] = {}
         """The functions that find what walks reach, by the name under which a view keeps that."""
 
@@ -276,6 +278,14 @@ class Writer:
         first = paths[0]
         step = first.steps[0]
         source = self._source(step, first)
+        assert source is not None
+        if len(paths) == 1 and self._begins_walk(first):
+            call = first.planned.steps[-1]
+            assert isinstance(call.goal, Atom)
+            first.pending = [self._call(call.goal, call, first.scope, source)]
+            first.steps = ()
+            self.write(paths)
+            return
         first.pending = []
         targets = self._targets(step, first)
         for other in paths[1:]:
@@ -285,6 +295,21 @@ class Writer:
         with self._function.block(f"for {', '.join(targets)} in {source}:"):
             self._function.count()
             self.write(paths)
+
+    def _begins_walk(self, path: Path) -> bool:
+        """Say whether the loop only gives the values that a walk is to begin with, for one answer."""
+        loop, *others = path.steps
+        call = path.planned.steps[-1]
+        start = self._function.module.starts.get(call.calls) if call.calls else None
+        if start is None or others != [call] or not isinstance(call.goal, Atom):
+            return False
+        [*also, variable] = _fresh(loop)
+        return (
+            not also
+            and call.goal.args[start] == variable
+            and call.goal.args.count(variable) == 1
+            and variable not in head_of(path.planned.rule)
+        )
 
     def term(self, term: Term, scope: Mapping[Variable, str]) -> str:
         if term == CURRENT_TIME:
@@ -357,13 +382,16 @@ class Writer:
         ]
         return self._lookup(atom, known, scope)
 
-    def _call(self, atom: Atom, step: Step, scope: Scope) -> str:
+    def _call(self, atom: Atom, step: Step, scope: Scope, starts: str | None = None) -> str:
+        """Return the call. `starts` are the values to begin a walk with, if that is not only one."""
         assert step.calls is not None
-        args = [
-            self.term(arg, scope)
-            for arg, is_bound in zip(atom.args, step.calls.bound, strict=True)
-            if is_bound
-        ]
+        start = self._function.module.starts.get(step.calls)
+        args = []
+        for index, (arg, is_bound) in enumerate(zip(atom.args, step.calls.bound, strict=True)):
+            if index == start:
+                args.append(starts or f"({self.term(arg, scope)},)")
+            elif is_bound:
+                args.append(self.term(arg, scope))
         name = self._function.module.functions[step.calls]
         return f"{name}({', '.join([*PASSED_ON, *args])})"
 

@@ -13,7 +13,7 @@ GLOBALS = (
 )
 _OWN = (
     *("facts", "tick", "now", "run", "table", "tables", "saved", "answer"),
-    *("found", "tried", "todo", "known", "start", "is_whole", "is_new"),
+    *("found", "tried", "todo", "known", "start", "starts", "is_whole", "is_new"),
 )
 _RESERVED = frozenset({*kwlist, *softkwlist, *dir(builtins), *GLOBALS, *_OWN})
 _MAX_NAME = 60

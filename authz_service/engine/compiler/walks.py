@@ -22,10 +22,21 @@ from authz_service.engine.compiler.function_writer import (
     is_look_up,
 )
 from authz_service.engine.compiler.names import comment
-from authz_service.engine.compiler.plan import Procedure, Ways
+from authz_service.engine.compiler.plan import Plan, Procedure, Strategy, Ways
 from authz_service.engine.compiler.rule_program import head_of
-from authz_service.engine.compiler.steps import PlannedRule, Step
+from authz_service.engine.compiler.steps import Pattern, PlannedRule, Step
 from authz_service.polar.goals import Atom, variables
+
+
+def starts_of(plan: Plan) -> dict[Pattern, int]:
+    """Return the walks that take several values to begin with, and the position of that argument."""
+    return {
+        procedure.pattern: procedure.moving[0]
+        for procedure in plan.procedures.values()
+        if procedure.strategy is Strategy.WALK
+        and procedure.ways is not None
+        and procedure.pattern != plan.entry
+    }
 
 
 def write_walk(module: Module, procedure: Procedure) -> None:
@@ -147,33 +158,38 @@ class _Reaching:
     def write(self) -> None:
         walk, function = self._walk, self._function
         among = [path for path in map(self._path_among, walk.arriving) if path is not None]
-        with function.definition(walk.name, [*PASSED_ON, *function.args]):
+        starts, args = f"({walk.here},)", function.args
+        if walk.procedure.pattern in walk.module.starts:
+            starts, args = "starts", ["starts" if arg == walk.here else arg for arg in args]
+        with function.definition(walk.name, [*PASSED_ON, *args]):
             function.line(comment(walk.procedure.pattern.relation))
             function.hoist_here()
-            if len(among) == len(walk.arriving):
-                self._ask_among(among)
-            else:
-                self._ask_each()
+            with function.block(f"for start in {starts}:"):
+                function.count()
+                if len(among) == len(walk.arriving):
+                    self._ask_among(among)
+                else:
+                    self._ask_each()
+            function.line("return False")
             walk.end_at_once()
 
     def _ask_among(self, paths: Sequence[Path]) -> None:
         """Each rule looks once at most for what the walk came to: look for any of it."""
         walk, function = self._walk, self._function
-        function.line(f"known = {self._reached}.get({walk.here})")
+        function.line(f"known = {self._reached}.get(start)")
         if walk.shares:
             walk.module.keeps = True
             function.line("is_new = known is None")
             with function.block("if is_new:"):
                 function.line(f"tried = tried_of(run, {walk.key})")
-                function.line(f"known = {self._behind}(facts, tick, {walk.here}, tried)")
+                function.line(f"known = {self._behind}(facts, tick, start, tried)")
             walk.writer.write(paths)
             with function.block("if is_new:"):
                 function.line("tried.update(known)")
         else:
             with function.block("if known is None:"):
-                function.line(f"known = {self._behind}(facts, tick, {walk.here}, ())")
+                function.line(f"known = {self._behind}(facts, tick, start, ())")
             walk.writer.write(paths)
-        function.line("return False")
 
     def _ask_each(self) -> None:
         """Look at each value that the walk came to, but those that an earlier one has tried in vain."""
@@ -183,9 +199,9 @@ class _Reaching:
             walk.module.keeps = True
             tried = "tried"
             function.line(f"tried = tried_of(run, {walk.key})")
-        function.line(f"known = {self._reached}.get({walk.here})")
+        function.line(f"known = {self._reached}.get(start)")
         with function.block("if known is None:"):
-            function.line(f"known = {self._behind}(facts, tick, {walk.here}, {tried})")
+            function.line(f"known = {self._behind}(facts, tick, start, {tried})")
         if walk.shares:
             function.line("spend(tick, known)")
         with function.block(f"for {walk.here} in {'known - tried' if walk.shares else 'known'}:"):
@@ -193,7 +209,6 @@ class _Reaching:
             walk.writer.write([walk.path(p, p.steps, answered(p)) for p in walk.arriving])
         if walk.shares:
             function.line("tried.update(known)")
-        function.line("return False")
 
     def _path_among(self, planned: PlannedRule) -> Path | None:
         """Return the rule for all values at once that the walk came to, or None if it asks more of each."""

@@ -10,7 +10,6 @@ from authz_service.engine.compiler.emit import emit
 from authz_service.engine.compiler.plan import open_positions, plan
 from authz_service.engine.compiler.rewrites import rewritten
 from authz_service.engine.program import Budget
-from authz_service.facts.ids import INTEGER_ZERO
 from authz_service.facts.value import Value
 
 STEPS = 500_000
