@@ -24,8 +24,12 @@ STEPS = 5_000_000
 INTEGERS = frozenset({INTEGER})
 
 
+class NoOrder(Exception):
+    """From the bottom up some rule derives its head for all values, though it is only asked about given ones."""
+
+
 def strata(program: RuleProgram) -> tuple[tuple[Rule, ...], ...]:
-    """Return the rules in an order in which they can be evaluated. Fails if there is none."""
+    """Return the rules in an order in which they can be evaluated. Raises NoOrder."""
     rules = [rule for relation in program.relations.values() for rule in relation.rules]
     findings: list[Diagnostic] = []
     every = frozenset().union(*(types for rule in rules for types in rule.types.values()))
@@ -35,7 +39,8 @@ def strata(program: RuleProgram) -> tuple[tuple[Rule, ...], ...]:
     ]
     ordered = order_rules([_resolved(rule) for rule in rules], types, findings)
     found = stratify(ordered, findings)
-    assert findings == [], [str(finding) for finding in findings]
+    if findings:
+        raise NoOrder([str(finding) for finding in findings])
     return found
 
 

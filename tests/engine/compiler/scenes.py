@@ -26,7 +26,7 @@ from authz_service.polar.policy import Policy
 FILES = sorted((Path(__file__).parent / "scenes").glob("*.polar"))
 SEEDS = range(12)
 STEPS = 2_000_000
-STRANGER = "nobody"
+STRANGERS = ("nobody", "no one else")
 ANY_ACTIONS = ("read", "write", "nothing")
 
 
@@ -81,7 +81,7 @@ def written_scene(path: Path) -> Scene:
 
 
 def scene(name: str, text: str, facts: Sequence[Fact]) -> Scene:
-    """Return the scene with all questions about the entities of the facts, and about a stranger."""
+    """Return the scene with all questions about the entities of the facts, and about strangers."""
     loaded = load(text)
     questions = list(_questions(loaded.policy, facts))
     return Scene(
@@ -105,7 +105,7 @@ def random_scenes(seed: int) -> Iterator[Scene]:
 
 def _questions(policy: Policy, facts: Sequence[Fact]) -> Iterator[Question]:
     values = {value for fact in facts for value in fact.args} | named_values(policy)
-    ids: dict[str, list[str]] = {name: [STRANGER] for name in policy.types}
+    ids: dict[str, list[str]] = {name: [*STRANGERS] for name in policy.types}
     for value in sorted(values):
         if value.type not in PRIMITIVE_TYPES:
             ids.setdefault(value.type, []).append(value.id)

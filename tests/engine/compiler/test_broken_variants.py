@@ -15,8 +15,16 @@ import pytest
 from scenes import Scene, all_scenes
 from schemas import NOW
 
+from authz_service.engine import compiled
 from authz_service.engine.compiled import CompiledProgram
-from authz_service.engine.compiler import function_writer, merge, normalise, plan, tabling
+from authz_service.engine.compiler import (
+    function_writer,
+    merge,
+    normalise,
+    plan,
+    tabling,
+    walks,
+)
 from authz_service.engine.compiler.narrow import Narrowed
 from authz_service.engine.compiler.rule_program import goals_of, with_goals
 from authz_service.engine.compiler.specialise import Specialiser, _Reached
@@ -26,9 +34,9 @@ from authz_service.polar.goals import Atom, Conjunction, Negation, TypeTest, Var
 STEPS = 300_000
 
 # The package shows the functions of these names.
-contain, fold, inline, prune, unite = (
+contain, decide, fold, inline, prune, unite = (
     import_module(f"authz_service.engine.compiler.rewrites.{name}")
-    for name in ("contain", "fold", "inline", "prune", "unite")
+    for name in ("contain", "decide", "fold", "inline", "prune", "unite")
 )
 
 Patch = Callable[[object, str, object], None]
@@ -190,6 +198,11 @@ def contain_takes_all_tests_for_equal(patch):
 
 
 # unite and fold
+
+
+@variant
+def decide_trusts_facts_at_every_place(patch):
+    patch(decide, "_decides", lambda program, fact, test: test.variable in fact.args)
 
 
 @variant
@@ -364,6 +377,57 @@ def code_only_looks_whether_there_is_something(patch):
 @variant
 def code_denies_an_order_wrongly(patch):
     patch(function_writer, "_DENIED", function_writer._DENIED | {"<": ">"})
+
+
+@variant
+def walks_end_at_once_if_one_rule_cannot_hold(patch):
+    def needed(self, planned):
+        return found(self, self.arriving[0])
+
+    found = walks._Walk._needed
+    patch(walks._Walk, "_needed", needed)
+
+
+@variant
+def walks_begin_with_what_stays_the_same(patch):
+    def begins_walk(self, path):
+        call = path.planned.steps[-1]
+        return call.calls in self._function.module.starts and path.steps[1:] == (call,)
+
+    patch(function_writer.Writer, "_begins_walk", begins_walk)
+
+
+@variant
+def walks_share_what_was_tried_for_others(patch):
+    def init(self, module, procedure):
+        found(self, module, procedure)
+        self.key = repr(self.name)
+
+    found = walks._Walk.__init__
+    patch(walks._Walk, "__init__", init)
+
+
+@variant
+def walks_keep_what_is_not_whole(patch):
+    def written(self, module, name):
+        found(self, module, name)
+        module.lines = [
+            line.replace("is_whole = False", "is_whole = True") for line in module.lines
+        ]
+
+    found = walks._Reaching._write_behind
+    patch(compiled, "FEW", 0)
+    patch(walks._Reaching, "_write_behind", written)
+
+
+@variant
+def strangers_are_all_alike(patch):
+    def ready(kind_compiled, kind, ids):
+        answer, counts, keeps, actors, stranger, resources, _ = found(kind_compiled, kind, ids)
+        return answer, counts, keeps, actors, stranger, resources, stranger
+
+    found = compiled._ready
+    patch(compiled, "_ready", ready)
 
 
 @variant
