@@ -14,7 +14,8 @@ from threading import Barrier
 import pytest
 from examples import NOW, entity, fact, load, permits, snapshot
 
-from authz_service.engine.compiler.plan import MAX_DEPTH, MAX_LOOPS
+from authz_service.engine.compiler.order import MAX_LOOPS
+from authz_service.engine.compiler.plan import MAX_DEPTH
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.program import Budget, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached

@@ -8,16 +8,8 @@ and comments come from the policy; see `names` for what they can contain.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from authz_service.engine.compiler.function_writer import (
-    PASSED_ON,
-    Function,
-    Module,
-    Path,
-    Scope,
-    Writer,
-    answered,
-    tuple_of,
-)
+from authz_service.engine.compiler.function_writer import Path, Writer, answered
+from authz_service.engine.compiler.functions import PASSED_ON, Function, Module, Scope, tuple_of
 from authz_service.engine.compiler.names import comment, identifier
 from authz_service.engine.compiler.plan import Plan, Procedure, Strategy
 from authz_service.engine.compiler.rule_program import head_of
@@ -185,7 +177,7 @@ class _Tabled:
         self._waiting.append((name, planned, index, saved))
         writer = Writer(function)
         args = [
-            writer.term(arg, scope)
+            writer.expressions.term(arg, scope)
             for arg, is_bound in zip(step.goal.args, step.calls.bound, strict=True)
             if is_bound
         ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from authz_service.polar.goals import Atom, Goal, Membership, Rule, Variable, variables
+from authz_service.polar.goals import Atom, Goal, Membership, Negation, Rule, Variable, variables
 
 
 class Pattern(NamedTuple):
@@ -27,6 +27,18 @@ class Step(NamedTuple):
     calls: Pattern | None
     known: frozenset[Variable]
     in_loop: bool
+
+    @property
+    def fresh(self) -> list[Variable]:
+        """The variables that the condition tries values of, each as often as it stands there."""
+        goal = self.goal.goal if isinstance(self.goal, Negation) else self.goal
+        match goal:
+            case Atom(_, args):
+                return [arg for arg in args if isinstance(arg, Variable) and arg not in self.known]
+            case Membership(Variable() as term) if term not in self.known:
+                return [term]
+            case _:
+                return []
 
     @property
     def binds(self) -> bool:

@@ -10,17 +10,9 @@ those calls, so that all of them together cost what there is, once.
 
 from collections.abc import Sequence
 
-from authz_service.engine.compiler.function_writer import (
-    PASSED_ON,
-    Finish,
-    Function,
-    Module,
-    Path,
-    Scope,
-    Writer,
-    answered,
-    is_look_up,
-)
+from authz_service.engine.compiler.expressions import is_look_up
+from authz_service.engine.compiler.function_writer import Finish, Path, Writer, answered
+from authz_service.engine.compiler.functions import PASSED_ON, Function, Module, Scope
 from authz_service.engine.compiler.names import comment
 from authz_service.engine.compiler.plan import Plan, Procedure, Strategy, Ways
 from authz_service.engine.compiler.rule_program import head_of
@@ -116,7 +108,7 @@ class _Walk:
     def _go_on(self, planned: PlannedRule) -> Finish:
         def go_on(function: Function, scope: Scope) -> None:
             args = [_last(planned).args[index] for index in self.moving]
-            there = _state([self.writer.term(arg, scope) for arg in args])
+            there = _state([self.writer.expressions.term(arg, scope) for arg in args])
             with function.block(f"if {there} not in tried:"):
                 function.line(f"tried.add({there})")
                 function.line(f"todo.append({there})")
@@ -137,7 +129,7 @@ class _Walk:
         here = head_of(planned.rule)[self.moving[0]]
         for step in planned.steps:
             if isinstance(step.goal, Atom) and step.calls is None:
-                found = self.writer.looked_up(step.goal, here, scope)
+                found = self.writer.expressions.looked_up(step.goal, here, scope)
                 if found is not None:
                     return found
         return None
@@ -225,7 +217,7 @@ class _Reaching:
             return None
 
         def look(function: Function, scope: Scope) -> None:
-            members = walk.writer.members_of(goal, here, scope)
+            members = walk.writer.expressions.members_of(goal, here, scope)
             test = f"meet(tick, {members}, known)"
             if len(walk.arriving) > 1 and members in function.hoisted.values():
                 test = f"{members} and {test}"
@@ -273,7 +265,7 @@ class _Reaching:
 
     def _further(self, planned: PlannedRule, writer: Writer) -> Finish:
         def go_on(function: Function, scope: Scope) -> None:
-            there = writer.term(_last(planned).args[self._moving], scope)
+            there = writer.expressions.term(_last(planned).args[self._moving], scope)
             with function.block(f"if {there} not in known:"):
                 with function.block(f"if {there} in tried and len(known) > FEW:"):
                     function.line("is_whole = False")

@@ -18,9 +18,11 @@ from schemas import NOW
 from authz_service.engine import compiled
 from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.compiler import (
+    expressions,
     function_writer,
     merge,
     normalise,
+    order,
     plan,
     tabling,
     walks,
@@ -329,7 +331,7 @@ def merge_counts_rules_only(patch):
 @variant
 def plan_drops_tests_of_arguments(patch):
     patch(
-        plan,
+        order,
         "_is_decided",
         lambda goal, given: isinstance(goal, TypeTest) and goal.variable in given,
     )
@@ -340,8 +342,8 @@ def plan_denies_before_variables_are_known(patch):
     def cost(self, goal, *others):
         return 0 if isinstance(goal, Negation) else found(self, goal, *others)
 
-    found = plan._Planner._cost
-    patch(plan._Planner, "_cost", cost)
+    found = order.Orderer._cost
+    patch(order.Orderer, "_cost", cost)
 
 
 @variant
@@ -376,7 +378,7 @@ def code_only_looks_whether_there_is_something(patch):
 
 @variant
 def code_denies_an_order_wrongly(patch):
-    patch(function_writer, "_DENIED", function_writer._DENIED | {"<": ">"})
+    patch(expressions, "_DENIED", expressions._DENIED | {"<": ">"})
 
 
 @variant

@@ -7,7 +7,8 @@ from schemas import NOW
 
 from authz_service.engine.compiled import CompiledProgram, Kind, executed
 from authz_service.engine.compiler.emit import emit
-from authz_service.engine.compiler.plan import open_positions, plan
+from authz_service.engine.compiler.order import open_positions
+from authz_service.engine.compiler.plan import plan
 from authz_service.engine.compiler.rewrites import rewritten
 from authz_service.engine.program import Budget
 from authz_service.facts.value import Value
