@@ -5,8 +5,10 @@ or before by `prepare`; it reads like code that somebody wrote, and shows in tra
 cannot be compiled, since their rules build on each other too deep, are answered by the reference engine.
 """
 
+import marshal
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from types import CodeType
 from typing import Any, NamedTuple
@@ -28,7 +30,7 @@ from authz_service.engine.compiler.tabling import (
     tables_of,
     tried_of,
 )
-from authz_service.engine.program import Budget, Program, Question
+from authz_service.engine.program import Budget, Question
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
@@ -72,6 +74,35 @@ class _Compiled(NamedTuple):
     keeps: bool
 
 
+class Module(NamedTuple):
+    """A module as text, and compiled."""
+
+    source: Source
+    code: CodeType
+
+    def __reduce__(self) -> tuple[Callable[[Source, bytes], "Module"], tuple[Source, bytes]]:
+        return _unmarshalled, (self.source, marshal.dumps(self.code))
+
+    def executed(self) -> dict[str, Any]:
+        """Return what the module defines."""
+        name = self.code.co_filename
+        known = (
+            *(FIRST_INTEGER, INTEGER_ZERO, TYPE_SHIFT, FEW, meet, has_alike, spend),
+            *(tables_of, tried_of, forget),
+        )
+        namespace: dict[str, Any] = {
+            "__name__": name,
+            "__loader__": _Shown(self.source.text),
+            **dict(zip(GLOBALS, known, strict=True)),
+        }
+        exec(self.code, namespace)  # noqa: S102 - written by `emit`, of checked names only
+        return namespace
+
+
+def _unmarshalled(source: Source, code: bytes) -> Module:
+    return Module(source, marshal.loads(code))  # noqa: S302 - of a process of this interpreter
+
+
 class CompiledProgram:
     """A policy, compiled. `demand` is what it needs of facts."""
 
@@ -81,10 +112,24 @@ class CompiledProgram:
         types = policy.types | PRIMITIVE_TYPES - {INTEGER}
         self.demand = Demand(policy.shapes.accept, _named(policy), types)
         self._reference = ReferenceProgram(policy)
+        self._modules: dict[Kind, Module | None] = {}
+        self._begin()
+
+    def _begin(self) -> None:
         self._answers: dict[Kind, _Compiled | None] = {}
         # A function and the globals of its module are a circle, which only a collection would find.
-        self._modules: list[dict[str, Any]] = []
-        weakref.finalize(self, _clear, self._modules)
+        self._namespaces: list[dict[str, Any]] = []
+        weakref.finalize(self, _clear, self._namespaces)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but functions, which cannot be pickled."""
+        return {**self.__dict__, "_answers": None, "_namespaces": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
+        for kind, module in self._modules.items():
+            self._execute(kind, module)
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. Costs what the question visits, not what there is."""
@@ -123,8 +168,8 @@ class CompiledProgram:
     ) -> bool:
         """Answer a question whose kind was not asked about these facts, or does not name its action."""
         kind = self._kind(question)
-        compiled = self._compiled(kind)
-        if compiled is None:
+        found = self._compiled(kind)
+        if found is None:
             return self._reference.permits(question, facts, now, budget)
         view = facts.view(self.demand)
         ids = view.ids.child()
@@ -133,17 +178,21 @@ class CompiledProgram:
             del asked[1]
         tick = iter(budget.each).__next__
         try:
-            permitted = compiled.answer(view, tick, now, {}, *asked)
+            permitted = found.answer(view, tick, now, {}, *asked)
         except StopIteration:
             raise budget.reached() from None
         if kind.action is not None and view.ready is not None:
-            view.complete(compiled.uses)
-            view.ready[kind] = _ready(compiled, kind, view.ids)
+            view.complete(found.uses)
+            view.ready[kind] = _ready(found, kind, view.ids)
         return permitted
 
-    def prepare(self, former: Program | None) -> Iterator[None]:
-        """See `Program.prepare`. Without a `former` these are the first `MAX_PREPARED` kinds that there are."""
-        asked = set(former._answers) if isinstance(former, CompiledProgram) else None  # noqa: SLF001
+    @property
+    def asked(self) -> AbstractSet[Hashable]:
+        """See `Program.asked`."""
+        return frozenset(self._answers.copy())
+
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
+        """See `Program.prepare`. At most `MAX_PREPARED` kinds; the first that there are is the guess."""
         wanted = (kind for kind in self.kinds() if asked is None or kind in asked)
         for kind in islice(wanted, MAX_PREPARED):
             if kind not in self._answers:
@@ -153,7 +202,7 @@ class CompiledProgram:
     @property
     def uncompiled(self) -> list[Kind]:
         """The kinds that were asked so far and that the reference engine answers."""
-        return [kind for kind, compiled in self._answers.copy().items() if compiled is None]
+        return [kind for kind, found in self._answers.copy().items() if found is None]
 
     def kinds(self) -> Iterator[Kind]:
         """Yield all kinds of questions that the policy answers."""
@@ -180,21 +229,24 @@ class CompiledProgram:
         """Return what answers questions of the kind; None if there cannot be such a function."""
         if kind in self._answers:
             return self._answers[kind]
-        compiled = None
         try:
-            source = self.source(kind)
+            module = compiled(self.source(kind), f"compiled policy, {kind}")
         except EngineUnsupported:
-            pass
-        else:
-            namespace = executed(source, f"compiled policy, {kind}")
-            self._modules.append(namespace)
-            entry = namespace[source.entry]
-            compiled = _Compiled(entry, source.uses, source.counts, source.keeps)
-        self._answers[kind] = compiled
-        return compiled
+            module = None
+        self._modules[kind] = module
+        return self._execute(kind, module)
+
+    def _execute(self, kind: Kind, module: Module | None) -> _Compiled | None:
+        found = None
+        if module is not None:
+            source, namespace = module.source, module.executed()
+            self._namespaces.append(namespace)
+            found = _Compiled(namespace[source.entry], source.uses, source.counts, source.keeps)
+        self._answers[kind] = found
+        return found
 
 
-def _ready(compiled: _Compiled, kind: Kind, ids: Ids) -> tuple[object, ...]:
+def _ready(answered: _Compiled, kind: Kind, ids: Ids) -> tuple[object, ...]:
     """Return all that questions of the kind look up, in one tuple: with it they cost half."""
     actor, resource = kind.actor_type, kind.resource_type
     found = (
@@ -203,7 +255,7 @@ def _ready(compiled: _Compiled, kind: Kind, ids: Ids) -> tuple[object, ...]:
         ids.finder(resource),
         ids.stranger(resource, 1),
     )
-    return compiled.answer, compiled.counts, compiled.keeps, *found
+    return answered.answer, answered.counts, answered.keeps, *found
 
 
 def _named(policy: Policy) -> frozenset[Value]:
@@ -214,28 +266,9 @@ def _named(policy: Policy) -> frozenset[Value]:
     return frozenset(actions).union(*listed, *map(constants, policy.rules))
 
 
-def executed(source: Source, name: str) -> dict[str, Any]:
-    """Return what the module defines. `name` stands for its file in tracebacks, which show its lines."""
-    code: CodeType = compile(source.text, name, "exec")
-    known = (
-        FIRST_INTEGER,
-        INTEGER_ZERO,
-        TYPE_SHIFT,
-        FEW,
-        meet,
-        has_alike,
-        spend,
-        tables_of,
-        tried_of,
-        forget,
-    )
-    namespace: dict[str, Any] = {
-        "__name__": name,
-        "__loader__": _Shown(source.text),
-        **dict(zip(GLOBALS, known, strict=True)),
-    }
-    exec(code, namespace)  # noqa: S102 - written by `emit`, of checked names only
-    return namespace
+def compiled(source: Source, name: str) -> Module:
+    """Return the module. `name` stands for its file in tracebacks, which show its lines."""
+    return Module(source, compile(source.text, name, "exec"))
 
 
 def _clear(modules: list[dict[str, Any]]) -> None:

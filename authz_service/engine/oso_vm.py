@@ -10,10 +10,11 @@ end. Its time limit, and its limit of 10,000 goals, are errors here.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, assert_never
 
-from authz_service.engine.program import Budget, Program, Question
+from authz_service.engine.program import Budget, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
@@ -65,10 +66,19 @@ class OsoProgram:
         del question, facts
         return False
 
-    def prepare(self, former: Program | None) -> Iterator[None]:
+    @property
+    def asked(self) -> AbstractSet[Hashable]:
+        """See `Program.asked`. All kinds are the same to this engine."""
+        return frozenset()
+
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
         """See `Program.prepare`. There is nothing to do."""
-        del former
+        del asked
         return iter(())
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the VM, which cannot be pickled and is made again for the next facts."""
+        return {**self.__dict__, "_loaded": None}
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. The VM counts time and goals instead of the budget's steps."""

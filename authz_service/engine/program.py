@@ -1,6 +1,7 @@
 """Program: what every engine makes of a policy, and Question: what it decides."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
 from authz_service.errors import EvaluationLimitReached
@@ -44,7 +45,10 @@ class Budget:
 
 
 class Program(Protocol):
-    """A policy made executable by one engine. Safe to use from several threads at once."""
+    """A policy made executable by one engine. Safe to use from several threads at once.
+
+    Can be pickled: it is made in one process to be used in another.
+    """
 
     @property
     def demand(self) -> Demand | None:
@@ -55,10 +59,15 @@ class Program(Protocol):
         """Say whether `permits` costs its steps and no more: nothing is left to be prepared."""
         ...
 
-    def prepare(self, former: "Program | None") -> Iterator[None]:
-        """Do what the first questions would wait for, if they are of the kinds that `former` was asked.
+    @property
+    def asked(self) -> AbstractSet[Hashable]:
+        """The kinds of questions that are prepared, for the program that takes over from this one."""
+        ...
 
-        Does so in parts of some milliseconds each. `former` is of the same engine.
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
+        """Do what the first questions would wait for, if they are of the kinds that are `asked`.
+
+        Does so in parts of some milliseconds each. Without knowing what is asked it guesses.
         """
         ...
 

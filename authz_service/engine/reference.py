@@ -10,12 +10,13 @@ policy and question; `polar.safety` explains why that is enough.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import product
 from operator import ge, gt, le, lt
 from typing import Any
 
-from authz_service.engine.program import Budget, Program, Question
+from authz_service.engine.program import Budget, Question
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, integer
@@ -54,9 +55,14 @@ class ReferenceProgram:
         del question, facts
         return False
 
-    def prepare(self, former: Program | None) -> Iterator[None]:
+    @property
+    def asked(self) -> AbstractSet[Hashable]:
+        """See `Program.asked`. All kinds are the same to this engine."""
+        return frozenset()
+
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
         """See `Program.prepare`. There is nothing to do."""
-        del former
+        del asked
         return iter(())
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:

@@ -34,10 +34,18 @@ class Diagnostic:
         return self.code.startswith("P6")
 
     @property
+    def cure(self) -> str:
+        """What to do about it; empty if there is nothing to say."""
+        return self.help if isinstance(self.help, str) else self.help()
+
+    @property
     def sentence(self) -> str:
         """The message and the cure in one line."""
-        cure = self.help if isinstance(self.help, str) else self.help()
+        cure = self.cure
         return f"{self.message}; {cure}" if cure else self.message
+
+    def __reduce__(self) -> tuple[type["Diagnostic"], tuple[object, ...]]:
+        return Diagnostic, (self.code, self.message, self.span, self.cure)
 
     def __str__(self) -> str:
         """Return `file:line:column: code message` with the source line and a caret under it."""
@@ -65,6 +73,9 @@ class PolicyInvalid(AuthzError):
         self.diagnostics = tuple(diagnostics)
         self.warnings = tuple(warnings)
         super().__init__(f"{self.summary}\n{shown}{more}")
+
+    def __reduce__(self) -> tuple[type["PolicyInvalid"], tuple[object, ...]]:
+        return type(self), (self.diagnostics, self.warnings)
 
     @property
     def summary(self) -> str:

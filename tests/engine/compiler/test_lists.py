@@ -5,7 +5,7 @@ from meaning import asked
 from scenes import FILES, SEEDS, Scene, all_scenes
 from schemas import NOW
 
-from authz_service.engine.compiled import CompiledProgram, Kind, executed
+from authz_service.engine.compiled import CompiledProgram, Kind, compiled
 from authz_service.engine.compiler.emit import emit
 from authz_service.engine.compiler.order import open_positions
 from authz_service.engine.compiler.plan import plan
@@ -27,7 +27,8 @@ def listed(
     view = scene.facts.view(program.demand)
     tick = iter(Budget(STEPS).each).__next__
     ids = view.ids.child()
-    found = executed(source, "a list")[source.entry](view, tick, NOW, {}, *map(ids.add, given))
+    answer = compiled(source, "a list").executed()[source.entry]
+    found = answer(view, tick, NOW, {}, *map(ids.add, given))
     free = bound.count(False)
     rows = ((row,) if free == 1 else row for row in found)
     return {_filled(bound, given, [ids.value(number) for number in row]) for row in rows}
