@@ -19,6 +19,7 @@ AuthzError
   EvaluationLimitReached     the question needed more work than allowed
   DeadlinePassed             the caller no longer waits for the answer
   StoreUnavailable           the database cannot be used now
+  PreparationFailed          the process that made a policy ready came to an end before that
 
 A decision is never made from one of these: each reaches the caller as a status of its own.
 `reason` is the stable machine-readable name; `server.status` gives every class its gRPC code.
@@ -134,3 +135,9 @@ class StoreUnavailable(AuthzError):
     """The database cannot be used now; what was asked has not been acknowledged."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class PreparationFailed(AuthzError):
+    """The process that made a policy ready came to an end before that; nothing is wrong with the policy."""
+
+    reason = "PREPARATION_FAILED"

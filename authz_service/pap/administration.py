@@ -11,13 +11,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from threading import Event
 from typing import TypeVar
 
-from authz_service.engine.engines import LoadedPolicy, Loader
-from authz_service.engine.policy_tests import run_tests
-from authz_service.errors import DeadlinePassed, InvalidRequest, NoPolicy
+from authz_service.engine.engines import LoadedPolicy
+from authz_service.errors import InvalidRequest, NoPolicy
 from authz_service.facts.change import Operation, Write, WriteOutcome
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import Revision
@@ -27,6 +25,9 @@ from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
 
 T = TypeVar("T")
+
+GivenUp = Callable[[], bool]
+"""Says whether nobody waits for what is being done any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,22 @@ class PolicyPublished:
 
 
 class PolicyAdministrationPoint:
-    """Checks and commits writes, and brings them into the replica."""
+    """Checks and commits writes, and brings them into the replica.
+
+    `load_policy` and `failed_tests` may take long, and raise DeadlinePassed when their caller has given up.
+    """
 
     def __init__(
         self,
         store: FactStore,
         replica: Replica[LoadedPolicy],
-        load_policy: Loader,
-        *,
-        evaluation_steps: int,
+        load_policy: Callable[[Sequence[PolicyFile], GivenUp], LoadedPolicy],
+        failed_tests: Callable[[Sequence[PolicyFile], GivenUp], Sequence[Diagnostic]],
     ) -> None:
-        self._evaluation_steps = evaluation_steps
         self._store = store
         self._replica = replica
         self._load_policy = load_policy
+        self._failed_tests = failed_tests
         self._turn = asyncio.Lock()
         # Tests can take long; they never hold up the threads that write.
         self._testing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy-tests")
@@ -82,16 +85,22 @@ class PolicyAdministrationPoint:
     ) -> PolicyPublished:
         """Check `files`, run the tests in them unless told otherwise, and make them the active policy.
 
-        Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, StoreNotFound and StoreUnavailable; the
-        policy before then stays active.
+        Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, PreparationFailed, StoreNotFound and
+        StoreUnavailable; the policy before then stays active.
         """
         # Before it is this policy's turn: other writes need not wait for its tests.
-        given_up = Event()
-        work = partial(self._tested, files, skip_tests=skip_tests, given_up=given_up)
+        gone = Event()
+
+        def given_up() -> bool:
+            return gone.is_set() or self._closing.is_set()
+
+        def work() -> Policy:
+            return self._tested(files, given_up, skip_tests=skip_tests)
+
         try:
             policy = await asyncio.get_running_loop().run_in_executor(self._testing, work)
         except asyncio.CancelledError:
-            given_up.set()
+            gone.set()
             raise
         return await self._in_turn(lambda: self._publish(store, files, policy))
 
@@ -138,17 +147,14 @@ class PolicyAdministrationPoint:
         if write.operation is Operation.INSERT:
             loaded.policy.check_fact(write.fact)
 
-    def _tested(self, files: Sequence[PolicyFile], *, skip_tests: bool, given_up: Event) -> Policy:
-        policy = self._load_policy(files).policy
-        now = int(datetime.now(UTC).timestamp())
-        tests = () if skip_tests else policy.tests
-        failures: list[Diagnostic] = []
-        for result in run_tests(policy, tests, now, self._evaluation_steps):
-            failures += result.failures
-            if given_up.is_set() or self._closing.is_set():
-                raise DeadlinePassed("nobody waits for the tests of this policy any longer")
-        if failures:
-            raise PolicyTestsFailed(failures)
+    def _tested(
+        self, files: Sequence[PolicyFile], given_up: GivenUp, *, skip_tests: bool
+    ) -> Policy:
+        policy = self._load_policy(files, given_up).policy
+        if policy.tests and not skip_tests:
+            failures = self._failed_tests(files, given_up)
+            if failures:
+                raise PolicyTestsFailed(failures)
         return policy
 
     def _publish(self, store: str, files: Sequence[PolicyFile], policy: Policy) -> PolicyPublished:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from authz.v1 import authorization_service_pb2, fact_service_pb2, policy_service_pb2
@@ -19,7 +20,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from authz_service.engine.engines import LoadedPolicy, loader
+from authz_service.engine.engines import LoadedPolicy
 from authz_service.errors import AuthzError
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.http.metrics import MetricsServer, ServerCollector
@@ -33,7 +34,7 @@ from authz_service.server.codec import DEFAULT_STORE
 from authz_service.server.fact_service import FactService
 from authz_service.server.follow import PolicyFollower
 from authz_service.server.policy_service import PolicyService
-from authz_service.server.prepare import prepared, uncollected
+from authz_service.server.prepare import failed_tests, prepared, uncollected
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
 from authz_service.telemetry import Telemetry
@@ -82,17 +83,19 @@ class Server:
         self._settings = settings
         self._telemetry = Telemetry()
         self._health = health.aio.HealthServicer()
-        load_policy = prepared(loader(settings.engine))
+        load_policy = prepared(settings.engine)
         self._store = FactStore.open(settings.database_url)
         self._replica: Replica[LoadedPolicy] = Replica(
-            self._store, load_policy, lambda loaded: loaded.program.demand
+            self._store,
+            lambda files: load_policy(files, lambda: False),
+            lambda loaded: loaded.program.demand,
         )
         self._pdp = PolicyDecisionPoint(self._replica, evaluation_steps=settings.evaluation_steps)
         self._pap = PolicyAdministrationPoint(
             self._store,
             self._replica,
             load_policy,
-            evaluation_steps=settings.evaluation_steps,
+            partial(failed_tests, settings.evaluation_steps),
         )
         self._server: aio.Server | None = None
         self._metrics: MetricsServer | None = None

@@ -1,41 +1,76 @@
 """Policies are made ready before they answer: checked, compiled and, by the replica, indexed.
 
-Rule 1: this happens in a thread beside the one that answers, and gives way to it between small parts of
-    the work: both need the interpreter's lock. (A lower priority for the thread was tried, and helps nobody.)
+Rule 1: while questions are answered, this happens in another process, as tests always do. In a thread
+    take the interpreter's lock and half of the processor from them. The first policy is made ready here, as
+    there is nothing yet that could be answered.
 Rule 2: the garbage collector does not run meanwhile, and does not look at what was loaded later on either. A
     full collection stops all threads for tenths of a second, and would find nothing here.
-Rule 3: a policy that is published is loaded once, though it is wanted twice: to be tested, and when it comes
-    with the log.
+Rule 3: a policy that is published is made ready once, though it is wanted twice: to be tested, and when it
+    comes with the log.
 """
 
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from functools import partial
 
-from authz_service.engine.engines import LoadedPolicy, Loader
+from authz_service.engine.engines import Engine, LoadedPolicy, loader
+from authz_service.engine.policy_tests import run_tests
 from authz_service.facts.policy_text import PolicyFile
+from authz_service.polar.compile import check_policy
+from authz_service.polar.diagnostic import Diagnostic
+from authz_service.server.other_process import GivenUp, elsewhere
 
-_PAUSE_SECONDS = 0.001
 
+def prepared(engine: Engine) -> Callable[[Sequence[PolicyFile], GivenUp], LoadedPolicy]:
+    """Return what loads policies, with all that questions like those of before would wait for.
 
-def prepared(load: Loader) -> Loader:
-    """Return `load`, followed by all that questions like those of before would wait for."""
+    It raises what `loader` says, and what `elsewhere` raises.
+    """
     newest: tuple[tuple[PolicyFile, ...], LoadedPolicy] | None = None
 
-    def load_prepared(files: Sequence[PolicyFile]) -> LoadedPolicy:
+    def load(files: Sequence[PolicyFile], given_up: GivenUp) -> LoadedPolicy:
         nonlocal newest
         former = newest
         if former is not None and former[0] == tuple(files):
             return former[1]
         with uncollected():
-            loaded = load(files)
-            for _ in loaded.program.prepare(former[1].program if former else None):
-                time.sleep(_PAUSE_SECONDS)
+            if former is None:
+                loaded = _loaded(engine, files, None)
+            else:
+                asked = former[1].program.asked
+                loaded = elsewhere(partial(_loaded, engine, tuple(files), asked), given_up)
         newest = tuple(files), loaded
         return loaded
 
-    return load_prepared
+    return load
+
+
+def _loaded(
+    engine: Engine, files: Sequence[PolicyFile], asked: AbstractSet[Hashable] | None
+) -> LoadedPolicy:
+    loaded = loader(engine)(files)
+    for _ in loaded.program.prepare(asked):
+        pass
+    return loaded
+
+
+def failed_tests(
+    steps: int, files: Sequence[PolicyFile], given_up: GivenUp
+) -> Sequence[Diagnostic]:
+    """Return what is wrong with each assertion that fails in the tests of a policy without errors.
+
+    Raises what `elsewhere` raises.
+    """
+    return elsewhere(partial(_failed_tests, steps, tuple(files)), given_up)
+
+
+def _failed_tests(steps: int, files: Sequence[PolicyFile]) -> Sequence[Diagnostic]:
+    policy = check_policy(files)
+    results = run_tests(policy, policy.tests, int(time.time()), steps)
+    return [failure for result in results for failure in result.failures]
 
 
 @contextmanager

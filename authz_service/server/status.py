@@ -30,6 +30,7 @@ TABLE: dict[type[errors.AuthzError], grpc.StatusCode] = {
     errors.EvaluationLimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.PreparationFailed: grpc.StatusCode.UNAVAILABLE,
 }
 
 # Clients accept 8 KiB of trailing metadata by default. The message is percent-encoded and stands in the
