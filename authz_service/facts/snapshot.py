@@ -113,6 +113,15 @@ class FactSnapshot:
         view.complete()
         return self._made(self._base, self._delta, self._size, {demand: view})
 
+    def preparing(self, demand: Demand | None) -> Iterator[None]:
+        """Build what is demanded so far, and yield between parts of about a millisecond.
+
+        Snapshots that come of this one from now on have it, too, in particular those for whom `prepared` is
+        going to be called.
+        """
+        if demand is not None:
+            yield from self.view(demand).completing()
+
     @property
     def needs_merging(self) -> bool:
         """Whether there was written so much that `merged` pays."""

@@ -7,6 +7,7 @@ Rule 3: the caller hears of success only when the write is durable and every lat
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from threading import Event
 from typing import TypeVar
 
 from authz_service.engine.engines import LoadedPolicy
-from authz_service.errors import InvalidRequest, NoPolicy
+from authz_service.errors import DeadlinePassed, InvalidRequest, NoPolicy
 from authz_service.facts.change import Operation, Write, WriteOutcome
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import Revision
@@ -25,6 +26,8 @@ from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
 
 T = TypeVar("T")
+
+_PAUSE_SECONDS = 0.002
 
 GivenUp = Callable[[], bool]
 """Says whether nobody waits for what is being done any longer."""
@@ -95,7 +98,12 @@ class PolicyAdministrationPoint:
             return gone.is_set() or self._closing.is_set()
 
         def work() -> Policy:
-            return self._tested(files, given_up, skip_tests=skip_tests)
+            loaded = self._tested(files, given_up, skip_tests=skip_tests)
+            for _ in self._replica.preparing(store, loaded):
+                time.sleep(_PAUSE_SECONDS)
+                if given_up():
+                    raise DeadlinePassed("nobody waits for this policy any longer")
+            return loaded.policy
 
         try:
             policy = await asyncio.get_running_loop().run_in_executor(self._testing, work)
@@ -149,13 +157,13 @@ class PolicyAdministrationPoint:
 
     def _tested(
         self, files: Sequence[PolicyFile], given_up: GivenUp, *, skip_tests: bool
-    ) -> Policy:
-        policy = self._load_policy(files, given_up).policy
-        if policy.tests and not skip_tests:
+    ) -> LoadedPolicy:
+        loaded = self._load_policy(files, given_up)
+        if loaded.policy.tests and not skip_tests:
             failures = self._failed_tests(files, given_up)
             if failures:
                 raise PolicyTestsFailed(failures)
-        return policy
+        return loaded
 
     def _publish(self, store: str, files: Sequence[PolicyFile], policy: Policy) -> PolicyPublished:
         self._replica.catch_up()

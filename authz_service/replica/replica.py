@@ -10,7 +10,7 @@ The policy language is not known here: `load_policy` makes of a policy's files w
 `demand_of` says which indexes that is going to read.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -134,6 +134,14 @@ class Replica(Generic[P]):
                 self._applied = self._after(self._applied, batch)
         self._finish_merge()
         self._begin_merge()
+
+    def preparing(self, store: str, loaded: P) -> Iterator[None]:
+        """Build the indexes that a policy demands, and yield between parts of about a millisecond.
+
+        If it becomes the policy of `store` soon after, `catch_up` finds them there. Can run beside `catch_up`.
+        Raises StoreNotFound.
+        """
+        return self.state(store).facts.preparing(self._demand_of(loaded))
 
     def close(self) -> None:
         """Wait for a merge that is under way. Call when nobody calls `catch_up` any more."""
