@@ -116,8 +116,7 @@ class FactSnapshot:
     def preparing(self, demand: Demand | None) -> Iterator[None]:
         """Build what is demanded so far, and yield between parts of about a millisecond.
 
-        Snapshots that come of this one from now on have it, too, in particular those for whom `prepared` is
-        going to be called.
+        Snapshots that come of this one share what is built, so that `prepared` has little left to do for them.
         """
         if demand is not None:
             yield from self.view(demand).completing()

@@ -70,8 +70,8 @@ class PolicyAdministrationPoint:
         self._load_policy = load_policy
         self._failed_tests = failed_tests
         self._turn = asyncio.Lock()
-        # Tests can take long; they never hold up the threads that write.
-        self._testing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy-tests")
+        # It can take long until a policy is ready; that never holds up the threads that write.
+        self._preparing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policies")
         self._closing = Event()
         self._running: set[asyncio.Task[object]] = set()
 
@@ -91,7 +91,7 @@ class PolicyAdministrationPoint:
         Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, PreparationFailed, StoreNotFound and
         StoreUnavailable; the policy before then stays active.
         """
-        # Before it is this policy's turn: other writes need not wait for its tests.
+        # Before it is this policy's turn: other writes need not wait until it is ready.
         gone = Event()
 
         def given_up() -> bool:
@@ -99,14 +99,11 @@ class PolicyAdministrationPoint:
 
         def work() -> Policy:
             loaded = self._tested(files, given_up, skip_tests=skip_tests)
-            for _ in self._replica.preparing(store, loaded):
-                time.sleep(_PAUSE_SECONDS)
-                if given_up():
-                    raise DeadlinePassed("nobody waits for this policy any longer")
+            self._index(store, loaded, given_up)
             return loaded.policy
 
         try:
-            policy = await asyncio.get_running_loop().run_in_executor(self._testing, work)
+            policy = await asyncio.get_running_loop().run_in_executor(self._preparing, work)
         except asyncio.CancelledError:
             gone.set()
             raise
@@ -117,9 +114,9 @@ class PolicyAdministrationPoint:
         return await self._in_turn(lambda: self._store.policy(store, version))
 
     async def close(self) -> None:
-        """Wait for the writes that have begun; tests that run end without a result."""
+        """Wait for the writes that have begun; policies that are not ready yet are given up."""
         self._closing.set()
-        await asyncio.to_thread(self._testing.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._preparing.shutdown, cancel_futures=True)
         if self._running:
             await asyncio.wait(self._running)
 
@@ -164,6 +161,13 @@ class PolicyAdministrationPoint:
             if failures:
                 raise PolicyTestsFailed(failures)
         return loaded
+
+    def _index(self, store: str, loaded: LoadedPolicy, given_up: GivenUp) -> None:
+        """Build the indexes that the policy demands, and give way to questions between small parts."""
+        for _ in self._replica.preparing(store, loaded):
+            time.sleep(_PAUSE_SECONDS)
+            if given_up():
+                raise DeadlinePassed("nobody waits for this policy any longer")
 
     def _publish(self, store: str, files: Sequence[PolicyFile], policy: Policy) -> PolicyPublished:
         self._replica.catch_up()

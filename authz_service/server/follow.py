@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from authz_service.errors import AuthzError, StoreUnavailable
+from authz_service.errors import AuthzError, PreparationFailed, StoreUnavailable
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.pap.administration import PolicyPublished
 from authz_service.pap.policy_files import PolicyFilesUnreadable, read_policy_files
@@ -66,6 +66,6 @@ class PolicyFollower:
         try:
             self._tell(await publish(files))
         except AuthzError as error:
-            if isinstance(error, StoreUnavailable):
+            if isinstance(error, StoreUnavailable | PreparationFailed):
                 self._tried = None  # nothing is wrong with the files: try again
             self._tell(error)

@@ -1,13 +1,14 @@
 """Snapshots and views against a plain set of facts: whatever was written, asked or merged."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from authz_service.facts import members, tables
+from authz_service.facts import index, members, tables
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import AnyValue, Fact, FactPattern
@@ -131,6 +132,7 @@ def _small_collections() -> Iterator[None]:
         patch.setattr(members, "MOST_IN_TUPLE", 2)
         patch.setattr(members, "MOST_COPIED", 3)
         patch.setattr(tables, "SPARE_IDS", 0)
+        patch.setattr(index, "_PART_ROWS", 2)
         yield
 
 
@@ -205,6 +207,11 @@ class SnapshotModel(RuleBasedStateMachine):
     @rule(which=st.sampled_from([0, 1]))
     def prepare(self, which: int) -> None:
         self.snapshot = self.merging = self.snapshot.prepared(self.demands[which])
+
+    @rule(which=st.sampled_from([0, 1]), parts=st.integers(0, 20))
+    def begin_to_prepare(self, which: int, parts: int) -> None:
+        for _ in islice(self.snapshot.preparing(self.demands[which]), parts):
+            pass
 
     @rule(which=st.sampled_from([0, 1]))
     def look(self, which: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from authz_service.errors import StoreNotFound
-from authz_service.facts import snapshot
+from authz_service.facts import index, snapshot
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.change import Operation, Write
 from authz_service.facts.fact import Fact
@@ -193,6 +193,35 @@ def test_a_policy_that_does_not_load_stops_before_its_revision(
         Replica(store, load_policy).load()
 
 
+def test_a_policy_that_could_not_be_loaded_is_tried_again(store: FactStore) -> None:
+    outcomes = iter([PolicyBroken(), PolicyBroken(), "two"])
+
+    def load_at_last(files: Sequence[PolicyFile]) -> str:
+        if load_policy(files) == "one":
+            return "one"
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    replica = Replica(store, load_at_last)
+    publish(store, "one")
+    replica.load()
+    insert(store, "alice")
+    publish(store, "two")
+    insert(store, "bob")
+    for _ in range(2):
+        with pytest.raises(PolicyBroken):
+            replica.catch_up()
+        assert replica.revision == 2
+        assert set(replica.state("default").facts) == {tag("alice")}
+
+    replica.catch_up()
+    state = replica.state("default")
+    assert state.policy is not None
+    assert (state.policy.loaded, state.revision) == ("two", 4)
+
+
 def test_a_failed_load_leaves_what_was_there(replica: Replica[str], store: FactStore) -> None:
     insert(store, "alice")
     replica.catch_up()
@@ -248,6 +277,26 @@ def test_a_policy_is_seen_with_its_indexes(indexed: Replica[Demand], store: Fact
     assert tagged(indexed) == {Value("User", "alice"), Value("User", "bob")}
     indexed.load()
     assert tagged(indexed) == {Value("User", "alice"), Value("User", "bob")}
+
+
+def test_indexes_of_a_policy_to_come_are_there_before_it(
+    store: FactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_come = demanding([PolicyFile("main.polar", "tag label")])
+    replica = Replica(store, lambda _: to_come, lambda demand: demand)
+    replica.load()
+    insert(store, "alice")
+    replica.catch_up()
+    for _ in replica.preparing("default", to_come):
+        insert(store, "bob")
+        replica.catch_up()
+
+    monkeypatch.delattr(index.Indexes, "_build")
+    publish(store, "tag label")
+    replica.catch_up()
+    assert tagged(replica) == {Value("User", "alice"), Value("User", "bob")}
+    with pytest.raises(StoreNotFound):
+        replica.preparing("other", to_come)
 
 
 def merge_ends(replica: Replica[Demand]) -> None:
