@@ -191,13 +191,12 @@ class CompiledProgram:
         """See `Program.asked`."""
         return frozenset(self._answers.copy())
 
-    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> None:
         """See `Program.prepare`. At most `MAX_PREPARED` kinds; the first that there are is the guess."""
         wanted = (kind for kind in self.kinds() if asked is None or kind in asked)
         for kind in islice(wanted, MAX_PREPARED):
             if kind not in self._answers:
                 self._compiled(kind)
-                yield
 
     @property
     def uncompiled(self) -> list[Kind]:

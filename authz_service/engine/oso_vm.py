@@ -10,7 +10,7 @@ end. Its time limit, and its limit of 10,000 goals, are errors here.
 """
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, assert_never
 
@@ -71,10 +71,8 @@ class OsoProgram:
         """See `Program.asked`. All kinds are the same to this engine."""
         return frozenset()
 
-    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> None:
         """See `Program.prepare`. There is nothing to do."""
-        del asked
-        return iter(())
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out the VM, which cannot be pickled and is made again for the next facts."""

@@ -1,6 +1,6 @@
 """Program: what every engine makes of a policy, and Question: what it decides."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
@@ -64,10 +64,10 @@ class Program(Protocol):
         """The kinds of questions that are prepared, for the program that takes over from this one."""
         ...
 
-    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> None:
         """Do what the first questions would wait for, if they are of the kinds that are `asked`.
 
-        Does so in parts of some milliseconds each. Without knowing what is asked it guesses.
+        Without knowing what is asked it guesses.
         """
         ...
 

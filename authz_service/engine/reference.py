@@ -60,10 +60,8 @@ class ReferenceProgram:
         """See `Program.asked`. All kinds are the same to this engine."""
         return frozenset()
 
-    def prepare(self, asked: AbstractSet[Hashable] | None) -> Iterator[None]:
+    def prepare(self, asked: AbstractSet[Hashable] | None) -> None:
         """See `Program.prepare`. There is nothing to do."""
-        del asked
-        return iter(())
 
     def permits(self, question: Question, facts: FactSnapshot, now: int, budget: Budget) -> bool:
         """See `Program.permits`. Costs the whole policy over all facts, whatever is asked."""

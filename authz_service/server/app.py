@@ -33,8 +33,9 @@ from authz_service.server.boundary import Boundary
 from authz_service.server.codec import DEFAULT_STORE
 from authz_service.server.fact_service import FactService
 from authz_service.server.follow import PolicyFollower
+from authz_service.server.garbage import uncollected
 from authz_service.server.policy_service import PolicyService
-from authz_service.server.prepare import failed_tests, prepared, uncollected
+from authz_service.server.prepare import failed_tests, prepared
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
 from authz_service.telemetry import Telemetry

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import TypeVar
 
 from authz_service.errors import AuthzError, DeadlinePassed, PreparationFailed
+from authz_service.server.garbage import uncollected
 
 T = TypeVar("T")
 
@@ -60,7 +61,8 @@ def elsewhere(work: Callable[[], T], given_up: GivenUp) -> T:
                 raise _failure(process.wait()) from None
             finally:
                 process.kill()
-    outcome: T | AuthzError = pickle.Unpickler(_Slowly(result)).load()  # noqa: S301 - our own
+    with uncollected():
+        outcome: T | AuthzError = pickle.Unpickler(_Slowly(result)).load()  # noqa: S301 - our own
     if isinstance(outcome, AuthzError):
         raise outcome
     return outcome

@@ -1,19 +1,15 @@
-"""Policies are made ready before they answer: checked, compiled and, by the replica, indexed.
+"""Policies are made ready before they answer: checked, compiled and tested.
 
-Rule 1: while questions are answered, this happens in another process, as tests always do. In a thread
-    take the interpreter's lock and half of the processor from them. The first policy is made ready here, as
-    there is nothing yet that could be answered.
-Rule 2: the garbage collector does not run meanwhile, and does not look at what was loaded later on either. A
-    full collection stops all threads for tenths of a second, and would find nothing here.
-Rule 3: a policy that is published is made ready once, though it is wanted twice: to be tested, and when it
+Rule 1: while questions are answered, this happens in another process; in a thread beside them it would take
+    the interpreter's lock and half of the processor from them. The first policy is made ready here: there
+    is nothing yet that could be answered.
+Rule 2: a policy that is published is made ready once, though it is wanted twice: to be tested, and when it
     comes with the log.
 """
 
-import gc
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from functools import partial
 
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
@@ -21,6 +17,7 @@ from authz_service.engine.policy_tests import run_tests
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.polar.compile import check_policy
 from authz_service.polar.diagnostic import Diagnostic
+from authz_service.server.garbage import uncollected
 from authz_service.server.other_process import GivenUp, elsewhere
 
 
@@ -34,14 +31,14 @@ def prepared(engine: Engine) -> Callable[[Sequence[PolicyFile], GivenUp], Loaded
     def load(files: Sequence[PolicyFile], given_up: GivenUp) -> LoadedPolicy:
         nonlocal newest
         former = newest
-        if former is not None and former[0] == tuple(files):
-            return former[1]
-        with uncollected():
-            if former is None:
+        if former is None:
+            with uncollected():
                 loaded = _loaded(engine, files, None)
-            else:
-                asked = former[1].program.asked
-                loaded = elsewhere(partial(_loaded, engine, tuple(files), asked), given_up)
+        elif former[0] == tuple(files):
+            return former[1]
+        else:
+            asked = former[1].program.asked
+            loaded = elsewhere(partial(_loaded, engine, tuple(files), asked), given_up)
         newest = tuple(files), loaded
         return loaded
 
@@ -52,8 +49,7 @@ def _loaded(
     engine: Engine, files: Sequence[PolicyFile], asked: AbstractSet[Hashable] | None
 ) -> LoadedPolicy:
     loaded = loader(engine)(files)
-    for _ in loaded.program.prepare(asked):
-        pass
+    loaded.program.prepare(asked)
     return loaded
 
 
@@ -71,16 +67,3 @@ def _failed_tests(steps: int, files: Sequence[PolicyFile]) -> Sequence[Diagnosti
     policy = check_policy(files)
     results = run_tests(policy, policy.tests, int(time.time()), steps)
     return [failure for result in results for failure in result.failures]
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the garbage collector away from what is made inside, then and later."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
