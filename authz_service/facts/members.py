@@ -5,6 +5,7 @@ and over a frozenset too large to copy the changes to it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain, filterfalse
 
 Member = int | tuple[int, ...]
@@ -50,7 +51,7 @@ class Patched(Collection[Member]):
     __slots__ = ("added", "origin", "removed")
 
     def __init__(
-        self, origin: Members, added: frozenset[Member], removed: frozenset[Member]
+        self, origin: frozenset[Member], added: frozenset[Member], removed: frozenset[Member]
     ) -> None:
         self.origin = origin
         self.added = added
@@ -62,18 +63,27 @@ class Patched(Collection[Member]):
     def __iter__(self) -> Iterator[Member]:
         return chain(filterfalse(self.removed.__contains__, self.origin), self.added)
 
+    def isdisjoint(self, others: AbstractSet[Member]) -> bool:
+        """Say whether it has nothing of `others`. Costs the smaller one."""
+        if not self.added.isdisjoint(others):
+            return False
+        origin = self.origin
+        return origin.isdisjoint(others) or others & origin <= self.removed
+
     def __len__(self) -> int:
         return len(self.origin) + len(self.added) - len(self.removed)
 
 
 def _patched(members: Members, added: frozenset[Member], removed: frozenset[Member]) -> Members:
     """Return `members`, changed; patches do not nest, and do not outgrow what they are over."""
-    origin = members
     if isinstance(members, Patched):
         origin = members.origin
         added, removed = (
             (members.added - removed) | (added - members.removed),
             (members.removed - added) | (removed - members.added),
         )
+    else:
+        assert isinstance(members, frozenset)
+        origin = members
     patched = Patched(origin, added, removed)
     return patched if len(added) + len(removed) <= len(origin) // 4 else settled(patched)

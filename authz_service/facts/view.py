@@ -31,7 +31,10 @@ Changes = Mapping[Fact, bool]
 """What became of facts: they hold from now on, or no more."""
 
 _MOST_REACHED = 1_000_000
-"""So many ids are kept of one kind of walk; a set of ids takes 60 bytes for each."""
+"""So many ids are kept of one kind of walk; a set of ids takes 60 bytes for each ..."""
+
+_OF_A_SET = 5
+"""... and as much as for so many for itself."""
 
 Get = Callable[[Key, Members], Members]
 _Groups = Mapping[Key, Mapping[Member, bool]]
@@ -58,10 +61,11 @@ class Reached:
     Only sets that are complete are kept, and they are never changed.
     """
 
-    __slots__ = ("_found", "_size", "get")
+    __slots__ = ("_dropped", "_found", "_size", "get")
 
     def __init__(self) -> None:
         self._found: dict[int, AbstractSet[int]] = {}
+        self._dropped: list[AbstractSet[int]] = []
         self._size = 0
         self.get = self._found.get
         """Return what is behind an id, itself included; None if that is not known."""
@@ -70,10 +74,13 @@ class Reached:
         """Remember that `found` is all that is behind `start`."""
         if len(found) > _MOST_REACHED // 100:
             return
+        # To free all at once would stop everybody for a while.
+        del self._dropped[-4:]
         if self._size > _MOST_REACHED:
-            self._found.clear()
-            self._size = 0
-        self._size += len(found)
+            self._dropped = list(self._found.values())
+            self._found, self._size = {}, 0
+            self.get = self._found.get
+        self._size += len(found) + _OF_A_SET
         self._found[start] = found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from authz_service.engine.compiler.expressions import Expressions
 from authz_service.engine.compiler.functions import Function, Scope
 from authz_service.engine.compiler.names import origin
-from authz_service.engine.compiler.rule_program import head_of
+from authz_service.engine.compiler.rule_program import head_of, variables_in_order
 from authz_service.engine.compiler.steps import PlannedRule, Step
 from authz_service.polar.goals import Atom, Comparison, Membership, Variable, variables
 
@@ -150,10 +150,12 @@ class Writer:
         if start is None or others != [call] or not isinstance(call.goal, Atom):
             return False
         [*also, variable] = loop.fresh
+        used = [arg for step in path.planned.steps for arg in variables_in_order(step.goal)]
         return (
             not also
             and call.goal.args[start] == variable
-            and call.goal.args.count(variable) == 1
+            # Once in the loop, and once in the call; a step that is written elsewhere may use it, too.
+            and used.count(variable) == 2
             and variable not in head_of(path.planned.rule)
         )
 

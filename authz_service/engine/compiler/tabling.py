@@ -10,6 +10,7 @@ the agenda when a question of yes or no is answered early, and is taken up if th
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Sized
 from typing import Any
 
+from authz_service.facts.members import Patched
 from authz_service.facts.view import View
 
 Tick = Callable[[], object]
@@ -60,14 +61,14 @@ def spend(tick: Tick, values: Sized) -> None:
 
 
 def meet(tick: Tick, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
-    """Say whether the two have a value in common. Costs the smaller one."""
+    """Say whether the two have a value in common. Costs the smaller one, all of it in C."""
+    tick()
     if len(members) < _FOR_A_STEP:
         return not reached.isdisjoint(members)
-    if len(members) <= len(reached):
-        spend(tick, members)
-        return not reached.isdisjoint(members)
-    spend(tick, reached)
-    return any(value in members for value in reached)
+    spend(tick, min(members, reached, key=len))
+    if isinstance(members, Patched):
+        return not members.isdisjoint(reached)
+    return not reached.isdisjoint(members)
 
 
 def has_alike(
@@ -130,22 +131,29 @@ class Tables:
         """Let `resume` run with `saved` for each answer of the call, on behalf of `table`."""
         called = self._table(start, args, is_check=is_check)
         called.waiting.append((resume, table, saved))
-        self._agenda.extend((resume, table, saved, answer) for answer in called.answers)
+        for answer in called.answers:
+            self._plan(resume, table, saved, answer)
 
     def add(self, table: Table, answer: Answer) -> None:
         """Add an answer, and wake up what waits for it."""
         if answer not in table.answers:
             table.answers.add(answer)
-            self._agenda.extend(
-                (resume, target, saved, answer) for resume, target, saved in table.waiting
-            )
+            for resume, target, saved in table.waiting:
+                self._plan(resume, target, saved, answer)
+
+    def _plan(
+        self, resume: Continuation, table: Table, saved: tuple[int, ...], answer: Answer
+    ) -> None:
+        # A step is counted here, and not when it is taken: so the agenda is no longer than steps are left.
+        self._tick()
+        self._agenda.append((resume, table, saved, answer))
 
     def _table(self, start: Continuation, args: tuple[int, ...], *, is_check: bool) -> Table:
         key = (start, args)
         table = self._tables.get(key)
         if table is None:
             table = self._tables[key] = Table(is_check=is_check)
-            self._agenda.append((start, table, args, None))
+            self._plan(start, table, args, None)
         return table
 
     def _work_on(self, table: Table) -> None:
@@ -153,6 +161,5 @@ class Tables:
         agenda = self._agenda
         while agenda and not (table.is_check and table.answers):
             resume, target, saved, answer = agenda.pop()
-            self._tick()
             if not (target.is_check and target.answers):
                 resume(self, target, self._facts, self._tick, self._now, self._run, saved, answer)
