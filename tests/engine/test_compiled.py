@@ -16,6 +16,7 @@ from examples import NOW, entity, fact, load, permits, snapshot
 
 from authz_service.engine.compiler.order import MAX_LOOPS
 from authz_service.engine.compiler.plan import MAX_DEPTH
+from authz_service.engine.compiler.tabling import Tables
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.program import Budget, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
@@ -202,6 +203,42 @@ def test_a_runaway_question_reaches_the_limit():
     with pytest.raises(EvaluationLimitReached, match="more than 1000 steps"):
         permits(loaded, chain(5000), "User:u read Doc:5000", steps=1000)
     assert permits(loaded, chain(10), "User:u read Doc:10", steps=1000)
+
+
+LOOPED = """actor User {}
+resource Doc { permissions = ["read"]; }
+declare edge(Doc, Doc);
+declare hub(Doc, Doc);
+declare start(User, Doc);
+way(x: Doc, y: Doc) if edge(x, y);
+way(x: Doc, y: Doc) if hub(x, z) and hub(z, h) and way(h, v) and way(v, y);
+way(x: Doc, y: Doc) if way(x, z) and way(z, y);
+declare last(User, Doc, Doc);
+has_permission(u: User, "read", d: Doc) if start(u, s) and way(s, y) and y = z and last(u, z, d);
+"""
+
+
+def test_what_is_planned_costs_steps_before_it_is_done(monkeypatch):
+    made: list[Tables] = []
+
+    def noted(self: Tables, *args: object) -> None:
+        made.append(self)
+        begin(self, *args)  # type: ignore[arg-type]
+
+    begin = Tables.__init__
+    monkeypatch.setattr(Tables, "__init__", noted)
+    # Each of many calls of one table gets each of its many answers.
+    facts = snapshot(
+        "start(User:u, Doc:x)",
+        "last(User:u, Doc:q, Doc:x)",
+        "edge(Doc:zz, Doc:q)",
+        *(f"edge(Doc:h, Doc:a{number})" for number in range(60)),
+        *(f"hub(Doc:x, Doc:z{number})" for number in range(60)),
+        *(f"hub(Doc:z{number}, Doc:h)" for number in range(60)),
+    )
+    with pytest.raises(EvaluationLimitReached):
+        permits(compiled(LOOPED), facts, "User:u read Doc:x", steps=900)
+    assert 0 < max(len(tables._agenda) for tables in made) <= 900
 
 
 def test_no_steps_are_enough_for_what_needs_none():

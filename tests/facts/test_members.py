@@ -39,6 +39,16 @@ def test_changes(size: int, batches: list[Mapping[int, bool]]) -> None:
         assert not isinstance(members.origin, Patched)
 
 
+@given(
+    st.dictionaries(st.integers(-20, 20), st.booleans(), max_size=30),
+    st.frozensets(st.integers(-21, 21)) | st.just(frozenset(range(-5, 5 * MOST_COPIED))),
+)
+def test_members_in_common(changes: Mapping[int, bool], others: frozenset[int]) -> None:
+    members = changed(collection(range(2 * MOST_COPIED)), {-30: True, **changes})
+    assert isinstance(members, Patched)
+    assert members.isdisjoint(others) == frozenset(members).isdisjoint(others)
+
+
 def test_a_large_collection_is_not_copied() -> None:
     members = collection(range(MOST_COPIED + 1))
     one = changed(members, {-1: True})

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from authz_service.facts import view
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value
+from authz_service.facts.view import Reached
 
 
 def accepts(_: Fact) -> bool:
@@ -82,3 +84,19 @@ def test_what_was_merged_may_have_changed_again_meanwhile() -> None:
     view = rebased.view(DEMAND)
     liked = getattr(view, LIKES)(view.ids.find(Value("User", "a")), ())
     assert list(map(view.ids.value, liked)) == [Value("User", "b")]
+
+
+def test_what_is_reached_is_bounded(monkeypatch):
+    monkeypatch.setattr(view, "_MOST_REACHED", 1000)
+    reached = Reached()
+    for start in range(2000):
+        reached.keep(start, {start})
+        assert reached.get(start) == {start}
+    kept = [start for start in range(2000) if reached.get(start) is not None]
+    assert kept == list(range(kept[0], 2000))
+    assert len(kept) <= 1000
+    reached.keep(-1, set(range(11)))
+    assert reached.get(-1) is None
+    for start in range(100):
+        reached.keep(start, {start})
+    assert reached._dropped == []
