@@ -27,24 +27,37 @@ class Disagreement(Exception):
 
 
 class Cell(NamedTuple):
-    """What was found for stores of one workload and size. Costs are microseconds of CPU."""
+    """What was found for stores of one workload and size. Costs are microseconds of CPU.
+
+    A machine can be twice as fast from one second to the next. So engines are compared store by store, where
+    they are asked one right after the other, and what counts is the median of these ratios.
+    """
 
     workload: str
     size: Size
     facts: float
     permitted: float
-    costs: dict[str, float]
+    each: dict[str, list[float]]
+    """The costs of each engine, for each of the stores."""
     latencies: Sequence[int]
 
     @property
+    def costs(self) -> dict[str, float]:
+        return {name: statistics.median(costs) for name, costs in self.each.items()}
+
+    @property
     def to_oso(self) -> float | None:
-        known = [self.costs[name] for name in (VM_NAME, OBJECTS_NAME) if name in self.costs]
-        return self.costs[COMPILED_NAME] / min(known) if known else None
+        """Return the ratio to the faster one of two ways to use it."""
+        ratios = [self._to(name) for name in (VM_NAME, OBJECTS_NAME) if name in self.each]
+        return max(ratios) if ratios else None
 
     @property
     def to_cedar(self) -> float | None:
-        cedar = self.costs.get(CEDAR_NAME)
-        return self.costs[COMPILED_NAME] / cedar if cedar else None
+        return self._to(CEDAR_NAME) if CEDAR_NAME in self.each else None
+
+    def _to(self, name: str) -> float:
+        pairs = zip(self.each[COMPILED_NAME], self.each[name], strict=True)
+        return statistics.median(own / other for own, other in pairs)
 
 
 class Sample(NamedTuple):
@@ -88,7 +101,7 @@ def compare(contenders: Sequence[Contender], found: Iterable[Sample], times: int
         sample.store.size,
         statistics.mean(facts),
         statistics.mean(decisions),
-        {n: statistics.median(v) for n, v in costs.items() if not any(map(math.isnan, v))},
+        {name: found for name, found in costs.items() if not any(map(math.isnan, found))},
         latencies,
     )
 
