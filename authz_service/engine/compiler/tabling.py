@@ -61,10 +61,10 @@ def spend(tick: Tick, values: Sized) -> None:
 
 
 def meet(tick: Tick, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
-    """Say whether the two have a value in common. Costs the smaller one, all of it in C."""
-    tick()
-    if len(members) < _FOR_A_STEP:
+    """Say whether the two have a value in common. Costs the smaller one, all of it in C; a few are for free."""
+    if len(members) <= FEW:
         return not reached.isdisjoint(members)
+    tick()
     spend(tick, min(members, reached, key=len))
     if isinstance(members, Patched):
         return not members.isdisjoint(reached)
