@@ -26,6 +26,9 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.polar.compile import check_policy
 from authz_service.polar.policy import CheckedTest, Policy
 
+# A large policy takes seconds, and gives way to questions meanwhile.
+_PUBLISH_TIMEOUT = 60.0
+
 app = typer.Typer(help="Validate, test, verify, publish and show policies.", no_args_is_help=True)
 
 
@@ -103,7 +106,7 @@ def publish(
     ] = False,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
-    timeout: output.Timeout = output.DEFAULT_TIMEOUT,
+    timeout: output.Timeout = _PUBLISH_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
     """Check a policy, run its tests, and make it the active one. It replaces the policy before.

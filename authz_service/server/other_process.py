@@ -1,6 +1,6 @@
 """Work on policies in another process, where it takes neither the interpreter's lock nor a busy core.
 
-Rule 1: each piece of work has a process of its own, with the lowest priority, which ends with its result. It
+Rule 1: each piece of work has a process of its own, with a lower priority, which ends with its result. It
     keeps nothing, so one that dies is an error for whoever wants the result, and for nobody else.
 Rule 2: the process is started anew. It is no copy of this one (a fork), in which threads of gRPC run.
 Rule 3: it ends when this process does, however that comes about: it notices that the connection is closed.
@@ -26,7 +26,7 @@ T = TypeVar("T")
 GivenUp = Callable[[], bool]
 """Says whether nobody waits for the result any longer."""
 
-_LOWEST_PRIORITY = 19
+_LOWER_PRIORITY = 5
 _LOOK_SECONDS = 0.1
 
 # A slice takes less than a millisecond, so that four fifths of the time the lock is free.
@@ -100,7 +100,7 @@ def _failure(status: int) -> Exception:
 
 def work(descriptor: int) -> None:
     """Do the work of `elsewhere`, in the other process."""
-    os.nice(_LOWEST_PRIORITY)
+    os.nice(_LOWER_PRIORITY)
     gc.disable()  # the process ends before a collection would pay
     there = Connection(descriptor)
     asked: Callable[[], object] = pickle.loads(there.recv_bytes())  # noqa: S301 - our own

@@ -77,7 +77,8 @@ def test_a_result_comes_back():
 
 
 def test_it_gives_way_to_everybody_else():
-    assert elsewhere(partial(os.getpriority, os.PRIO_PROCESS, 0), wanted) == 19
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    assert elsewhere(partial(os.getpriority, os.PRIO_PROCESS, 0), wanted) > here
 
 
 def test_findings_come_back_as_they_were():
