@@ -73,4 +73,9 @@ def quoted(text: str) -> str:
 
 
 def _is_bare(text: str) -> bool:
-    return text != "_" and not any(c.isspace() or c in ',()"' for c in text)
+    # After the `:` of the type another one would look like a namespace.
+    return (
+        text != "_"
+        and not text.startswith(":")
+        and not any(c.isspace() or c in ',()"' for c in text)
+    )
