@@ -10,12 +10,23 @@ AuthzError
     UnknownAction            an action that the active policy does not know for the type
     UnusableFact             a fact that no rule of the active policy can use
     InvalidPageToken         a page token that this server did not give out for this pattern
+    InvalidToken             a consistency token that this service did not give out
+    TokenOfAnotherStore      a consistency token of another store
+    ExpiryPassed             a fact that would have expired before it is stored
+    IdempotencyKeyReused     an idempotency key that was used for another write
   PolicyInvalid              the policy text is wrong (raised by `polar`, with all diagnostics)
     PolicyTestsFailed        the policy compiles, but its own tests fail
   EngineUnsupported          the chosen engine cannot express the policy
   StoreNotFound              no such store
+  StoreExists                there is a store of that name already
+  StoreProtected             the store cannot be deleted
   PolicyNotFound             no such policy version
   NoPolicy                   the store has no policy yet
+  PolicyChanged              other policies were published again and again meanwhile
+  FactsOrphaned              a policy that cannot use facts which are stored
+  PreconditionFailed         a precondition of a write does not hold
+  RevisionUnknown            a revision that this life of the database does not have
+  Compacted                  a revision whose history is no longer kept
   EvaluationLimitReached     the question needed more work than allowed
   DeadlinePassed             the caller no longer waits for the answer
   StoreUnavailable           the database cannot be used now
@@ -25,6 +36,7 @@ A decision is never made from one of these: each reaches the caller as a status 
 `reason` is the stable machine-readable name; `server.status` gives every class its gRPC code.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -95,6 +107,30 @@ class InvalidPageToken(InvalidRequest):
     reason = "INVALID_PAGE_TOKEN"
 
 
+class InvalidToken(InvalidRequest):
+    """A consistency token that was changed on its way, or is none of ours."""
+
+    reason = "INVALID_TOKEN"
+
+
+class TokenOfAnotherStore(InvalidRequest):
+    """A consistency token of another store than the request is about."""
+
+    reason = "TOKEN_OF_ANOTHER_STORE"
+
+
+class ExpiryPassed(InvalidRequest):
+    """A fact that would have expired before it is stored."""
+
+    reason = "EXPIRY_PASSED"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The idempotency key belongs to a write with another content."""
+
+    reason = "IDEMPOTENCY_KEY_REUSED"
+
+
 class EngineUnsupported(AuthzError):
     """The chosen engine cannot express the policy."""
 
@@ -107,6 +143,18 @@ class StoreNotFound(AuthzError):
     reason = "STORE_NOT_FOUND"
 
 
+class StoreExists(AuthzError):
+    """A store of this name exists already."""
+
+    reason = "STORE_EXISTS"
+
+
+class StoreProtected(AuthzError):
+    """The store is always there and cannot be deleted."""
+
+    reason = "STORE_PROTECTED"
+
+
 class PolicyNotFound(AuthzError):
     """The store has no such policy version."""
 
@@ -117,6 +165,45 @@ class NoPolicy(AuthzError):
     """The store has no policy yet, so there is nothing to decide by."""
 
     reason = "NO_POLICY"
+
+
+class PolicyChanged(AuthzError):
+    """Another policy was published since the write was checked; nothing was written."""
+
+    reason = "POLICY_CHANGED"
+
+
+class FactsOrphaned(AuthzError):
+    """The policy cannot use facts that the one before could; `facts` are the first ones, as text."""
+
+    reason = "FACTS_ORPHANED"
+
+    def __init__(self, facts: Sequence[str], count: int) -> None:
+        self.facts = tuple(facts)
+        self.count = count
+        more = ", and others" if count > len(self.facts) else ""
+        super().__init__(
+            f"the policy cannot use {count} of the stored facts, and they would count no more: "
+            f"{', '.join(self.facts)}{more}; delete them, or force the policy"
+        )
+
+
+class PreconditionFailed(AuthzError):
+    """A precondition does not hold, so nothing was written."""
+
+    reason = "PRECONDITION_FAILED"
+
+
+class RevisionUnknown(AuthzError):
+    """A revision that is not, or no longer, one of this database."""
+
+    reason = "REVISION_UNKNOWN"
+
+
+class Compacted(AuthzError):
+    """The history of the revision is no longer kept; begin anew with what is there now."""
+
+    reason = "COMPACTED"
 
 
 class EvaluationLimitReached(AuthzError):

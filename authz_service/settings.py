@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     )
     engine: Engine = Field(Engine.COMPILED, description="which engine decides")
     log_level: LogLevel = Field(LogLevel.INFO, description="which log lines are written")
+    history_days: float = Field(
+        30.0, gt=0, le=3650, description="so long facts and policies of the past can be asked for"
+    )
+    idempotency_hours: float = Field(
+        24.0, gt=0, le=8760, description="so long writes are known by their idempotency key"
+    )
     max_request_bytes: int = Field(
         4 * 2**20, ge=1024, le=64 * 2**20, description="larger requests are refused"
     )

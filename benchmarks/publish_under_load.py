@@ -26,7 +26,7 @@ from authz.v1 import authorization_service_pb2 as pb
 from grpc import aio
 
 from authz_service.engine.engines import Engine
-from authz_service.facts.change import Operation, Write
+from authz_service.facts.change import Insert, WriteRequest
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value
@@ -121,7 +121,7 @@ def _fill(database: str, number: int) -> int:
     facts += [fact for pair in range(PAIRS) for fact in _pair(pair)]
     opened = FactStore.open(database)
     opened.publish("default", (PolicyFile("policy.polar", policies()[1]),), datetime.now(UTC))
-    opened.write("default", [Write(Operation.INSERT, fact) for fact in facts])
+    opened.write("default", WriteRequest([Insert(fact) for fact in facts]))
     opened.close()
     return len(facts)
 

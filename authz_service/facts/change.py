@@ -1,26 +1,89 @@
-"""Write and ChangeBatch: what was asked of the facts, and what one revision did to a store."""
+"""What is asked of the stored facts (Write, Precondition), what it did, and what one revision did."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
-from authz_service.facts.fact import Fact
+from authz_service.facts.fact import Fact, FactPattern
+from authz_service.facts.instant import START, Instant
 from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import Revision
+from authz_service.facts.value import Value
 
 
-class Operation(Enum):
-    """What a write does."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """Matches every fact that has `value` among its arguments, wherever it stands."""
 
-    INSERT = "insert"
-    DELETE = "delete"
+    value: Value
+
+    def matches(self, fact: Fact) -> bool:
+        return self.value in fact.args
 
 
-class Write(NamedTuple):
-    """One requested change of the stored facts."""
+AnyPattern = FactPattern | About
 
-    operation: Operation
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Store a fact, which stops counting at `expires_at`. A stored fact takes over another expiry."""
+
     fact: Fact
+    expires_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a fact."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMatching:
+    """Remove all facts that match."""
+
+    pattern: AnyPattern
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Make `inserts` all the facts that match. Each of them must match."""
+
+    pattern: AnyPattern
+    inserts: tuple[Insert, ...]
+
+
+Write = Insert | Delete | DeleteMatching | Replace
+
+
+@dataclass(frozen=True, slots=True)
+class MustExist:
+    """Some stored fact matches."""
+
+    pattern: AnyPattern
+
+
+@dataclass(frozen=True, slots=True)
+class MustNotExist:
+    """No stored fact matches."""
+
+    pattern: AnyPattern
+
+
+Precondition = MustExist | MustNotExist
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """Writes that happen in order and all or none, if the preconditions hold before the first of them.
+
+    A second request with the `idempotency_key` of one that succeeded changes nothing and gets its result.
+    """
+
+    writes: Sequence[Write]
+    preconditions: Sequence[Precondition] = ()
+    idempotency_key: str | None = None
 
 
 class WriteOutcome(Enum):
@@ -28,16 +91,54 @@ class WriteOutcome(Enum):
 
     CREATED = "created"
     EXISTED = "existed"
+    CHANGED = "changed"
+    """The fact existed, and expires at another time from now on."""
     DELETED = "deleted"
     MISSING = "missing"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a write did, and to how many facts."""
+
+    outcome: WriteOutcome
+    inserted: int = 0
+    changed: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """A fact, and when it stops counting."""
+
+    fact: Fact
+    expires_at: Instant | None = None
+
+
+class StoreEvent(Enum):
+    """What became of the store itself."""
+
+    CREATED = "created"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeBatch:
-    """Everything that one revision did to one store. `inserted` and `deleted` are disjoint."""
+    """Everything that one revision did to one store.
+
+    `inserted`, `deleted` and `expired` are disjoint. The expired ones had stopped counting before, at an
+    instant that an earlier batch told; now they are removed. `expiries` has the expiry of inserted facts, and
+    of facts that stay and have another one now; None for no expiry any more.
+    """
 
     revision: Revision
     store: str
     inserted: frozenset[Fact] = frozenset()
     deleted: frozenset[Fact] = frozenset()
     policy: PolicyVersion | None = None
+    expired: frozenset[Fact] = frozenset()
+    expiries: Mapping[Fact, Instant | None] = field(default_factory=dict)
+    event: StoreEvent | None = None
+    store_number: int = 0
+    committed_at: Instant = START

@@ -70,7 +70,11 @@ class FactSnapshot:
     def after(self, batch: ChangeBatch) -> "FactSnapshot":
         """Return the snapshot that `batch` turns this one into. Costs the batch and the delta."""
         return self.changed(
-            {**dict.fromkeys(batch.deleted, False), **dict.fromkeys(batch.inserted, True)}
+            {
+                **dict.fromkeys(batch.deleted, False),
+                **dict.fromkeys(batch.expired, False),
+                **dict.fromkeys(batch.inserted, True),
+            }
         )
 
     def changed(self, changes: Changes) -> "FactSnapshot":

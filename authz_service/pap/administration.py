@@ -1,29 +1,49 @@
 """PolicyAdministrationPoint: facts and policies on their way into the store.
 
-Rule 1: one write at a time. What a write is checked against (the active policy) cannot change before
-    it is committed.
-Rule 2: a write that has begun is carried through to the replica, though its caller may have gone.
+Rule 1: what is written was checked against the policy that is active at its revision. The store refuses it if
+    another policy was published meanwhile, and it is checked again.
+Rule 2: a write that has begun is carried through, though its caller may have gone.
 Rule 3: the caller hears of success only when the write is durable and every later question sees it.
+Rule 4: a policy that cannot use stored facts, which the one before could, is refused unless forced.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 from typing import TypeVar
 
 from authz_service.engine.engines import LoadedPolicy
-from authz_service.errors import DeadlinePassed, InvalidRequest, NoPolicy
-from authz_service.facts.change import Operation, Write, WriteOutcome
+from authz_service.errors import (
+    DeadlinePassed,
+    InvalidRequest,
+    MalformedValue,
+    NoPolicy,
+    PolicyChanged,
+    StoreNotFound,
+)
+from authz_service.facts.change import (
+    Delete,
+    DeleteMatching,
+    Insert,
+    Replace,
+    Write,
+    WriteRequest,
+    WriteResult,
+)
+from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
-from authz_service.facts.revision import Revision
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.polar.diagnostic import Diagnostic, PolicyTestsFailed
 from authz_service.polar.policy import Policy
-from authz_service.replica.replica import Replica
+from authz_service.replica.follower import Follower
+from authz_service.replica.replica import ActivePolicy, Replica
 from authz_service.store.fact_store import FactStore
+from authz_service.store.writes import Written
 
 T = TypeVar("T")
 
@@ -32,28 +52,31 @@ _PAUSE_SECONDS = 0.002
 GivenUp = Callable[[], bool]
 """Says whether nobody waits for what is being done any longer."""
 
+_MOST_TRIES = 5
+"""So many policies may be published while one write is checked."""
+
 
 @dataclass(frozen=True, slots=True)
 class FactsWritten:
-    """What became of the writes, the revision that holds them, and the policy they were checked by."""
+    """What became of the writes, the token that covers them, and the policy they were checked by."""
 
-    outcomes: tuple[WriteOutcome, ...]
-    revision: Revision
+    results: tuple[WriteResult, ...]
+    token: ConsistencyToken
     policy_version: int
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyPublished:
-    """The version that is now active, the revision that holds it, and what was found about it."""
+    """The version that is now active, the token that covers it, and what was found about it."""
 
     version: PolicyVersion
-    revision: Revision
+    token: ConsistencyToken
     warnings: tuple[Diagnostic, ...]
     tests: int
 
 
 class PolicyAdministrationPoint:
-    """Checks and commits writes, and brings them into the replica.
+    """Checks and commits writes, and waits until the replica has them.
 
     `load_policy` and `failed_tests` may take long, and raise DeadlinePassed when their caller has given up.
     """
@@ -62,34 +85,37 @@ class PolicyAdministrationPoint:
         self,
         store: FactStore,
         replica: Replica[LoadedPolicy],
+        follower: Follower,
         load_policy: Callable[[Sequence[PolicyFile], GivenUp], LoadedPolicy],
         failed_tests: Callable[[Sequence[PolicyFile], GivenUp], Sequence[Diagnostic]],
     ) -> None:
         self._store = store
         self._replica = replica
+        self._follower = follower
         self._load_policy = load_policy
         self._failed_tests = failed_tests
-        self._turn = asyncio.Lock()
         # It can take long until a policy is ready; that never holds up the threads that write.
         self._preparing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policies")
         self._closing = Event()
         self._running: set[asyncio.Task[object]] = set()
 
-    async def write_facts(self, store: str, writes: Sequence[Write]) -> FactsWritten:
-        """Apply `writes` in order, all or none.
+    async def write_facts(self, store: str, request: WriteRequest) -> FactsWritten:
+        """Apply `request`, all or none.
 
         Raises StoreNotFound, NoPolicy, UnusableFact or UnknownType for the first fact that the active
-        policy cannot use (deleting such a fact is fine), and StoreUnavailable.
+        policy cannot use (deleting such a fact is fine), MalformedValue for one that its own pattern does not
+        match, what `FactStore.submit` raises, and PolicyChanged only if policies are published faster than
+        facts can be checked.
         """
-        return await self._in_turn(lambda: self._write_facts(store, writes))
+        return await self._carried_through(self._write_facts(store, request))
 
     async def publish(
-        self, store: str, files: Sequence[PolicyFile], *, skip_tests: bool
+        self, store: str, files: Sequence[PolicyFile], *, skip_tests: bool, force: bool = False
     ) -> PolicyPublished:
         """Check `files`, run the tests in them unless told otherwise, and make them the active policy.
 
-        Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, PreparationFailed, StoreNotFound and
-        StoreUnavailable; the policy before then stays active.
+        Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, PreparationFailed, StoreNotFound,
+        StoreUnavailable, and FactsOrphaned unless forced; the policy before then stays active.
         """
         # Before it is this policy's turn: other writes need not wait until it is ready.
         gone = Event()
@@ -97,21 +123,21 @@ class PolicyAdministrationPoint:
         def given_up() -> bool:
             return gone.is_set() or self._closing.is_set()
 
-        def work() -> Policy:
+        def work() -> LoadedPolicy:
             loaded = self._tested(files, given_up, skip_tests=skip_tests)
             self._index(store, loaded, given_up)
-            return loaded.policy
+            return loaded
 
         try:
-            policy = await asyncio.get_running_loop().run_in_executor(self._preparing, work)
+            loaded = await asyncio.get_running_loop().run_in_executor(self._preparing, work)
         except asyncio.CancelledError:
             gone.set()
             raise
-        return await self._in_turn(lambda: self._publish(store, files, policy))
+        return await self._carried_through(self._publish(store, files, loaded, force=force))
 
     async def policy(self, store: str, version: int | None) -> PolicyVersion:
         """Return a policy version, the active one for None. Raises PolicyNotFound, NoPolicy."""
-        return await self._in_turn(lambda: self._store.policy(store, version))
+        return await asyncio.to_thread(self._store.policy, store, version)
 
     async def close(self) -> None:
         """Wait for the writes that have begun; policies that are not ready yet are given up."""
@@ -120,37 +146,32 @@ class PolicyAdministrationPoint:
         if self._running:
             await asyncio.wait(self._running)
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        async def turn() -> T:
-            async with self._turn:
-                return await asyncio.to_thread(work)
-
-        task = asyncio.create_task(turn())
+    async def _carried_through(self, work: Coroutine[None, None, T]) -> T:
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    def _write_facts(self, store: str, writes: Sequence[Write]) -> FactsWritten:
-        # A commit whose outcome was unknown shows here; this write must be checked after it.
-        self._replica.catch_up()
-        active = self._replica.state(store).policy
-        if active is None:
-            message = (
-                f"the store `{store}` has no policy yet, so facts cannot be checked; publish one"
-            )
-            raise NoPolicy(message)
-        for index, write in enumerate(writes):
+    async def _write_facts(self, store: str, request: WriteRequest) -> FactsWritten:
+        if request.idempotency_key is not None:
+            # First of all: the policy may not know any more what was written once.
+            earlier = await asyncio.to_thread(self._store.written, store, request)
+            if earlier is not None:
+                return await self._seen(earlier)
+        active = await self._checked(store, request)
+        for _ in range(_MOST_TRIES):
+            version = active.version.version
             try:
-                self._check(write, active.loaded)
-            except InvalidRequest as error:
-                raise error.inside(f"writes[{index}].{write.operation.value}") from None
-        revision, outcomes = self._store.write(store, writes)
-        self._replica.catch_up()
-        return FactsWritten(outcomes, revision, active.version.version)
+                future = self._store.submit(store, request, checked_by=version)
+                return await self._seen(await asyncio.wrap_future(future))
+            except PolicyChanged:
+                await self._follower.catch_up()
+                active = await self._checked(store, request)
+        raise PolicyChanged("policies are published faster than facts can be checked; try again")
 
-    def _check(self, write: Write, loaded: LoadedPolicy) -> None:
-        if write.operation is Operation.INSERT:
-            loaded.policy.check_fact(write.fact)
+    async def _seen(self, written: Written) -> FactsWritten:
+        await self._follower.reach(written.revision)
+        return FactsWritten(written.results, written.token, written.policy_version)
 
     def _tested(
         self, files: Sequence[PolicyFile], given_up: GivenUp, *, skip_tests: bool
@@ -169,8 +190,88 @@ class PolicyAdministrationPoint:
             if given_up():
                 raise DeadlinePassed("nobody waits for this policy any longer")
 
-    def _publish(self, store: str, files: Sequence[PolicyFile], policy: Policy) -> PolicyPublished:
-        self._replica.catch_up()
-        revision, version = self._store.publish(store, tuple(files), datetime.now(UTC))
-        self._replica.catch_up()
-        return PolicyPublished(version, revision, policy.warnings, len(policy.tests))
+    async def _checked(self, store: str, request: WriteRequest) -> ActivePolicy[LoadedPolicy]:
+        """Return the policy that can use what `request` inserts."""
+        revision = self._replica.revision
+        try:
+            return await asyncio.to_thread(_check, store, self._active(store), request)
+        except (NoPolicy, StoreNotFound, InvalidRequest):
+            # The caller may know of a store or a policy that this process has not heard of yet.
+            await self._follower.catch_up()
+            if self._replica.revision == revision:
+                raise
+        return await asyncio.to_thread(_check, store, self._active(store), request)
+
+    def _active(self, store: str) -> ActivePolicy[LoadedPolicy] | None:
+        return self._replica.state(store).policy
+
+    async def _publish(
+        self, store: str, files: Sequence[PolicyFile], loaded: LoadedPolicy, *, force: bool
+    ) -> PolicyPublished:
+        for _ in range(_MOST_TRIES):
+            active = self._active(store)
+            publish = partial(
+                self._store.publish,
+                store,
+                tuple(files),
+                datetime.now(UTC),
+                replaces=active.version.version if active else 0,
+                orphaned=None if force else _orphaned(active, loaded.policy),
+            )
+            try:
+                published = await asyncio.to_thread(publish)
+            except PolicyChanged:
+                await self._follower.catch_up()
+                continue
+            await self._follower.reach(published.revision)
+            policy = loaded.policy
+            return PolicyPublished(
+                published.version, published.token, policy.warnings, len(policy.tests)
+            )
+        raise PolicyChanged("other policies are published again and again; try again")
+
+
+def _check(
+    store: str, active: ActivePolicy[LoadedPolicy] | None, request: WriteRequest
+) -> ActivePolicy[LoadedPolicy]:
+    if active is None:
+        message = f"the store `{store}` has no policy yet, so facts cannot be checked; publish one"
+        raise NoPolicy(message)
+    for index, write in enumerate(request.writes):
+        try:
+            _check_write(write, active.loaded.policy)
+        except InvalidRequest as error:
+            raise error.inside(f"writes[{index}]") from None
+    return active
+
+
+def _check_write(write: Write, policy: Policy) -> None:
+    match write:
+        case Insert():
+            _check_fact(write.fact, policy, "insert")
+        case Replace():
+            for number, insert in enumerate(write.inserts):
+                field = f"replace.inserts[{number}]"
+                _check_fact(insert.fact, policy, field)
+                if not write.pattern.matches(insert.fact):
+                    message = f"the pattern that is replaced does not match {insert.fact}"
+                    raise MalformedValue(message, field=field)
+        case Delete() | DeleteMatching():
+            pass
+
+
+def _check_fact(fact: Fact, policy: Policy, field: str) -> None:
+    try:
+        policy.check_fact(fact)
+    except InvalidRequest as error:
+        raise error.inside(field) from None
+
+
+def _orphaned(
+    active: ActivePolicy[LoadedPolicy] | None, policy: Policy
+) -> Callable[[Fact], bool] | None:
+    """Return what tells facts that the active policy can use and `policy` cannot."""
+    if active is None:
+        return None
+    before = active.loaded.policy
+    return lambda fact: not policy.accepts(fact) and before.accepts(fact)

@@ -18,6 +18,8 @@ from authz_service.engine.engines import LoadedPolicy
 from authz_service.engine.program import Budget, Question
 from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy
 from authz_service.facts.fact import Fact
+from authz_service.facts.instant import instant_of
+from authz_service.facts.snapshot import FactSnapshot
 from authz_service.replica.replica import ActivePolicy, Replica, StoreState
 
 _QUICK_STEPS = 2000
@@ -27,6 +29,9 @@ many values at once. Most questions take a handful of steps."""
 _FEW_FACTS = 50
 """More context facts than these are checked, and laid over the others, in a thread."""
 
+_FEW_EXPIRED = 200
+"""More facts than these are looked at for expiry in a thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -35,6 +40,17 @@ class Moment:
     state: StoreState[LoadedPolicy]
     policy: ActivePolicy[LoadedPolicy]
     evaluated_at: datetime
+
+    @property
+    def facts(self) -> FactSnapshot:
+        """The facts of the state that count at the time of evaluation."""
+        return self.state.facts_at(instant_of(self.evaluated_at))
+
+    @property
+    def has_facts_ready(self) -> bool:
+        """Whether `facts` costs little: nothing or not much has expired, or it was asked for before."""
+        state, instant = self.state, instant_of(self.evaluated_at)
+        return state.expiries.is_quick(state.facts, instant, _FEW_EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +122,9 @@ class PolicyDecisionPoint:
         """Return the answer if it takes few steps, else None."""
         policy, program = moment.policy.loaded
         policy.check_question(*question)
-        if len(context_facts) > _FEW_FACTS or not program.is_ready(question, moment.state.facts):
+        if len(context_facts) > _FEW_FACTS or not moment.has_facts_ready:
+            return None
+        if not program.is_ready(question, moment.facts):
             return None
         budget = Budget(min(_QUICK_STEPS, self._evaluation_steps))
         try:
@@ -118,7 +136,7 @@ class PolicyDecisionPoint:
         self, moment: Moment, question: Question, context_facts: Sequence[Fact], budget: Budget
     ) -> bool:
         policy, program = moment.policy.loaded
-        facts = moment.state.facts
+        facts = moment.facts
         if context_facts:
             for index, fact in enumerate(context_facts):
                 try:

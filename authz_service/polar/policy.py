@@ -98,6 +98,10 @@ class Policy:
         """Raise UnusableFact or UnknownType, naming the cure, if no rule can use `fact`."""
         self.shapes.check(fact)
 
+    def accepts(self, fact: Fact) -> bool:
+        """Say whether some rule can use `fact`."""
+        return self.shapes.accept(fact)
+
     def _check_type(self, entity: Value, role: str) -> None:
         if entity.type not in self.types:
             known = did_you_mean(entity.type, self.types) or "it declares none"

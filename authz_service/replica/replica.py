@@ -15,11 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from authz_service.errors import StoreNotFound
+from authz_service.errors import Compacted, StoreNotFound
 from authz_service.facts.access import Demand
-from authz_service.facts.change import ChangeBatch
+from authz_service.facts.change import ChangeBatch, StoreEvent
+from authz_service.facts.expiry import Expiries
+from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
-from authz_service.facts.revision import Revision
+from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.store.fact_store import FactStore
 
@@ -40,18 +42,34 @@ class ActivePolicy(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class StoreState(Generic[P]):
-    """One store at one revision: the last one that belonged to it."""
+    """One store at one revision: the last one that belonged to it.
+
+    `facts` are all that are stored; `facts_at` leaves out what has expired. `number` and `incarnation` are what
+    tokens know the store and the database by.
+    """
 
     store: str
     revision: Revision
     facts: FactSnapshot
     policy: ActivePolicy[P] | None
+    expiries: Expiries
+    number: int
+    incarnation: str
+
+    @property
+    def token(self) -> ConsistencyToken:
+        return ConsistencyToken(self.incarnation, self.number, self.revision)
+
+    def facts_at(self, instant: Instant) -> FactSnapshot:
+        """Return the facts that count at `instant`. What has expired is looked at once, see `Expiries`."""
+        return self.expiries.remaining(self.facts, instant)
 
 
 @dataclass(frozen=True, slots=True)
 class _Applied(Generic[P]):
-    """All stores at one revision of the database. Nothing in it changes after it was made."""
+    """All stores at one revision of one life of the database. Nothing in it changes after it was made."""
 
+    incarnation: str
     revision: Revision
     states: Mapping[str, StoreState[P]]
 
@@ -79,12 +97,12 @@ class Replica(Generic[P]):
         self._merging = ThreadPoolExecutor(1, "merge")
         self._merge: _Merge[P] | None = None
         # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
-        self._applied: _Applied[P] = _Applied(Revision(0), {})
+        self._applied: _Applied[P] = _Applied("", EMPTY, {})
 
     @property
     def incarnation(self) -> str:
-        """The identity of the database that this is a copy of."""
-        return self._store.incarnation
+        """The life of the database that this is a copy of."""
+        return self._applied.incarnation
 
     @property
     def revision(self) -> Revision:
@@ -107,15 +125,23 @@ class Replica(Generic[P]):
 
         Readers see what was here until all of it is there. What `load_policy` raises passes through.
         """
-        revision, stored = self._store.load()
+        head, stored = self._store.load()
         states = {}
         for state in stored:
             policy = self._active(state.policy)
             facts = self._prepared(FactSnapshot(state.facts), policy)
-            states[state.name] = StoreState(state.name, state.revision, facts, policy)
+            states[state.name] = StoreState(
+                state.name,
+                state.revision,
+                facts,
+                policy,
+                Expiries(state.expiries),
+                state.number,
+                head.incarnation,
+            )
         # INVARIANT: what is merged became, by writes alone, what is applied.
         self._merge = None
-        self._applied = _Applied(revision, states)
+        self._applied = _Applied(head.incarnation, head.revision, states)
 
     def catch_up(self) -> None:
         """Apply every batch up to the head of the database, as it is now or later.
@@ -123,14 +149,14 @@ class Replica(Generic[P]):
         Raises ReplicaFault and StoreUnavailable, and passes on what `load_policy` raises. In each
         case this copy stays at the last revision that it has fully applied.
         """
-        head = self._store.head()
+        now = self._store.head()
+        head = now.revision
+        if now.incarnation != self._applied.incarnation:
+            raise ReplicaFault("the database was restored, its revisions are others now")
         if self._applied.revision > head:
             raise ReplicaFault(f"revision {self._applied.revision} is gone, the head is {head}")
         while self._applied.revision < head:
-            batches = self._store.changes_after(self._applied.revision)
-            if not batches:
-                raise ReplicaFault(f"the log ends at {self._applied.revision}, the head is {head}")
-            for batch in batches:
+            for batch in self._following(head):
                 self._applied = self._after(self._applied, batch)
         self._finish_merge()
         self._begin_merge()
@@ -147,19 +173,54 @@ class Replica(Generic[P]):
         """Wait for a merge that is under way. Call when nobody calls `catch_up` any more."""
         self._merging.shutdown(cancel_futures=True)
 
+    def _following(self, head: Revision) -> Sequence[ChangeBatch]:
+        revision = self._applied.revision
+        try:
+            batches = self._store.changes_after(revision)
+        except Compacted as error:
+            raise ReplicaFault(f"the log after revision {revision} is no longer kept") from error
+        if not batches:
+            raise ReplicaFault(f"the log ends at {revision}, the head is {head}")
+        return batches
+
     def _after(self, applied: _Applied[P], batch: ChangeBatch) -> _Applied[P]:
-        state = applied.states.get(batch.store)
         if batch.revision != applied.revision + 1:
             raise ReplicaFault(f"revision {batch.revision} in the log follows {applied.revision}")
-        if state is None:
+        states = dict(applied.states)
+        if batch.event is StoreEvent.CREATED:
+            states[batch.store] = self._created(applied, batch)
+        elif batch.store not in states:
             raise ReplicaFault(f"revision {batch.revision} is of the unknown store `{batch.store}`")
+        elif batch.event is StoreEvent.DELETED:
+            del states[batch.store]
+        else:
+            states[batch.store] = self._changed(states[batch.store], batch)
+        return replace(applied, revision=batch.revision, states=states)
+
+    def _created(self, applied: _Applied[P], batch: ChangeBatch) -> StoreState[P]:
+        return StoreState(
+            batch.store,
+            batch.revision,
+            FactSnapshot(),
+            None,
+            Expiries(),
+            batch.store_number,
+            applied.incarnation,
+        )
+
+    def _changed(self, state: StoreState[P], batch: ChangeBatch) -> StoreState[P]:
         facts = state.facts.after(batch)
         policy = state.policy
         if batch.policy:
             policy = self._active(batch.policy)
             facts = self._prepared(facts, policy)
-        changed = StoreState(state.store, batch.revision, facts, policy)
-        return _Applied(batch.revision, {**applied.states, batch.store: changed})
+        return replace(
+            state,
+            revision=batch.revision,
+            facts=facts,
+            policy=policy,
+            expiries=state.expiries.after(batch),
+        )
 
     def _begin_merge(self) -> None:
         if self._merge is None:
@@ -173,12 +234,14 @@ class Replica(Generic[P]):
         if merge is None or not merge.merged.done():
             return
         self._merge = None
-        state = self._applied.states[merge.origin.store]
-        # For another policy the merged facts have the wrong indexes.
+        state = self._applied.states.get(merge.origin.store)
+        # For another policy the merged facts have the wrong indexes; another store has other facts.
+        if state is None or state.number != merge.origin.number:
+            return
         if state.policy is merge.origin.policy:
             facts = state.facts.rebased(merge.merged.result(), merge.origin.facts)
             states = {**self._applied.states, state.store: replace(state, facts=facts)}
-            self._applied = _Applied(self._applied.revision, states)
+            self._applied = replace(self._applied, states=states)
 
     def _prepared(self, facts: FactSnapshot, policy: ActivePolicy[P] | None) -> FactSnapshot:
         return facts.prepared(self._demand_of(policy.loaded) if policy else None)

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -27,6 +28,7 @@ from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.polar.diagnostic import PolicyInvalid
+from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.server.authorization_service import AuthorizationService
 from authz_service.server.boundary import Boundary
@@ -36,6 +38,7 @@ from authz_service.server.follow import PolicyFollower
 from authz_service.server.garbage import uncollected
 from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, prepared
+from authz_service.server.upkeep import Upkeep
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
 from authz_service.telemetry import Telemetry
@@ -85,19 +88,25 @@ class Server:
         self._telemetry = Telemetry()
         self._health = health.aio.HealthServicer()
         load_policy = prepared(settings.engine)
-        self._store = FactStore.open(settings.database_url)
+        self._store = FactStore.open(
+            settings.database_url, keys_kept=timedelta(hours=settings.idempotency_hours)
+        )
         self._replica: Replica[LoadedPolicy] = Replica(
             self._store,
             lambda files: load_policy(files, lambda: False),
             lambda loaded: loaded.program.demand,
         )
         self._pdp = PolicyDecisionPoint(self._replica, evaluation_steps=settings.evaluation_steps)
+        self._follower = Follower(self._replica)
         self._pap = PolicyAdministrationPoint(
             self._store,
             self._replica,
+            self._follower,
             load_policy,
             partial(failed_tests, settings.evaluation_steps),
         )
+        self._stopped = asyncio.Event()
+        self._beside: list[asyncio.Task[None]] = []
         self._server: aio.Server | None = None
         self._metrics: MetricsServer | None = None
 
@@ -149,6 +158,10 @@ class Server:
         await self._refresh_health()
         await server.start()
         self._server = server
+        self._beside = [
+            asyncio.create_task(self._follower.follow(self._stopped)),
+            asyncio.create_task(self._keep_up()),
+        ]
         ports = Ports(grpc_port, self._metrics.port)
         _log.info("serving", grpc_port=ports.grpc, metrics_port=ports.metrics)
         return ports
@@ -159,6 +172,10 @@ class Server:
         await self._health.enter_graceful_shutdown()
         if self._server is not None:
             await self._server.stop(self._settings.shutdown_seconds)
+        self._stopped.set()
+        for ended in await asyncio.gather(*self._beside, return_exceptions=True):
+            if ended is not None:
+                _log.error("what runs beside the requests has failed", exc_info=ended)
         await self._pap.close()
         self._pdp.close()
         if self._metrics is not None:
@@ -172,7 +189,6 @@ class Server:
             AuthorizationService(
                 self._pdp,
                 self._telemetry,
-                incarnation=self._replica.incarnation,
                 max_batch_questions=self._settings.max_batch_questions,
             ),
             server,
@@ -192,6 +208,14 @@ class Server:
             return MetricsServer(host, port, collector)
         except OSError as error:
             raise _listen_failed(self._settings.metrics_listen, "metrics_listen") from error
+
+    async def _keep_up(self) -> None:
+        """Do beside the requests what is to be done again and again, until the server stops."""
+        upkeep = Upkeep(self._store, timedelta(days=self._settings.history_days))
+        while not await upkeep.has_stopped(self._stopped):
+            # Another process may have published the first policy.
+            await self._refresh_health()
+            await upkeep.run()
 
     async def _refresh_health(self) -> None:
         is_ready = any(state.policy is not None for state in self._replica.states())

@@ -6,7 +6,6 @@ from authz.v1 import authorization_service_pb2 as pb
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
 
 from authz_service.errors import AuthzError, DeadlinePassed
-from authz_service.facts.revision import consistency_token
 from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc, has_expired
@@ -22,12 +21,10 @@ class AuthorizationService(AuthorizationServiceServicer):
         pdp: PolicyDecisionPoint,
         telemetry: Telemetry,
         *,
-        incarnation: str,
         max_batch_questions: int,
     ) -> None:
         self._pdp = pdp
         self._telemetry = telemetry
-        self._incarnation = incarnation
         self._max_batch_questions = max_batch_questions
 
     async def Authorize(  # noqa: N802 - the name is the contract's
@@ -40,7 +37,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         decision = await self._decide(moment, request)
         return pb.AuthorizeResponse(
             decision=_decision(decision),
-            consistency_token=self._token(moment),
+            consistency_token=str(moment.state.token),
             policy_version=moment.policy.version.version,
             evaluated_at=codec.timestamp(moment.evaluated_at),
             decision_id=decision.decision_id,
@@ -61,7 +58,7 @@ class AuthorizationService(AuthorizationServiceServicer):
             await asyncio.sleep(0)  # other callers get their turn between two questions
         return pb.BatchAuthorizeResponse(
             results=results,
-            consistency_token=self._token(moment),
+            consistency_token=str(moment.state.token),
             policy_version=moment.policy.version.version,
             evaluated_at=codec.timestamp(moment.evaluated_at),
         )
@@ -89,10 +86,6 @@ class AuthorizationService(AuthorizationServiceServicer):
             return decision
         finally:
             self._telemetry.decisions[moment.state.store, outcome] += 1
-
-    def _token(self, moment: Moment) -> str:
-        state = moment.state
-        return consistency_token(self._incarnation, state.store, state.revision)
 
 
 def _decision(decision: Decision) -> pb.Decision:

@@ -22,7 +22,7 @@ from authz_service.errors import (
     MissingField,
     RequestTooLarge,
 )
-from authz_service.facts.change import Operation, Write, WriteOutcome
+from authz_service.facts.change import Delete, Insert, Write, WriteOutcome, WriteResult
 from authz_service.facts.fact import MAX_ARGS, AnyValue, Fact, FactPattern
 from authz_service.facts.policy_text import MAX_POLICY_BYTES, PolicyFile
 from authz_service.facts.value import (
@@ -46,6 +46,8 @@ MAX_FILE_NAME_BYTES = 256
 
 _OUTCOMES = {
     WriteOutcome.CREATED: fact_service_pb2.WRITE_OUTCOME_CREATED,
+    # The contract has no word for it yet: the fact was there.
+    WriteOutcome.CHANGED: fact_service_pb2.WRITE_OUTCOME_EXISTED,
     WriteOutcome.EXISTED: fact_service_pb2.WRITE_OUTCOME_EXISTED,
     WriteOutcome.DELETED: fact_service_pb2.WRITE_OUTCOME_DELETED,
     WriteOutcome.MISSING: fact_service_pb2.WRITE_OUTCOME_MISSING,
@@ -160,9 +162,9 @@ def fact_message(stored: Fact) -> fact_pb2.Fact:
 
 
 def outcome_messages(
-    outcomes: Iterable[WriteOutcome],
+    results: Iterable[WriteResult],
 ) -> list[fact_service_pb2.WriteOutcome]:
-    return [_OUTCOMES[outcome] for outcome in outcomes]
+    return [_OUTCOMES[result.outcome] for result in results]
 
 
 def timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
@@ -174,9 +176,9 @@ def timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
 def _write(message: fact_service_pb2.FactWrite, field: str) -> Write:
     match message.WhichOneof("operation"):
         case "insert":
-            return Write(Operation.INSERT, fact(message.insert, f"{field}.insert"))
+            return Insert(fact(message.insert, f"{field}.insert"))
         case "delete":
-            return Write(Operation.DELETE, fact(message.delete, f"{field}.delete"))
+            return Delete(fact(message.delete, f"{field}.delete"))
         case _:
             _missing(field, "set `insert` or `delete`")
 

@@ -4,9 +4,11 @@ from authz.v1 import fact_service_pb2 as pb
 from authz.v1.fact_service_pb2_grpc import FactServiceServicer
 
 from authz_service.engine.engines import LoadedPolicy
+from authz_service.facts.change import WriteRequest
+from authz_service.facts.instant import instant_of
 from authz_service.facts.page import page_of
-from authz_service.facts.revision import consistency_token
 from authz_service.pap.administration import PolicyAdministrationPoint
+from authz_service.pdp.decide import utc_now
 from authz_service.replica.replica import Replica
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc
@@ -25,10 +27,10 @@ class FactService(FactServiceServicer):
         context: Rpc,  # noqa: ARG002 - the generated signature
     ) -> pb.WriteFactsResponse:
         store = codec.store_name(request.store)
-        written = await self._pap.write_facts(store, codec.writes(request))
+        written = await self._pap.write_facts(store, WriteRequest(codec.writes(request)))
         return pb.WriteFactsResponse(
-            outcomes=codec.outcome_messages(written.outcomes),
-            consistency_token=consistency_token(self._replica.incarnation, store, written.revision),
+            outcomes=codec.outcome_messages(written.results),
+            consistency_token=str(written.token),
             policy_version=written.policy_version,
         )
 
@@ -42,12 +44,12 @@ class FactService(FactServiceServicer):
         size = codec.page_size(request.page_size)
         after = codec.after_page(request.page_token, store, pattern)
         state = self._replica.state(store)
-        page = page_of(state.facts, pattern, size, after)
+        page = page_of(state.facts_at(instant_of(utc_now())), pattern, size, after)
         return pb.ReadFactsResponse(
             facts=map(codec.fact_message, page.facts),
             next_page_token=(
                 codec.page_token(store, pattern, page.facts[-1]) if page.has_more else ""
             ),
-            consistency_token=consistency_token(self._replica.incarnation, store, state.revision),
+            consistency_token=str(state.token),
             policy_version=state.policy.version.version if state.policy else 0,
         )

@@ -7,7 +7,6 @@ from authz.v1.policy_service_pb2_grpc import PolicyServiceServicer
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.errors import MalformedValue
-from authz_service.facts.revision import consistency_token
 from authz_service.pap.administration import PolicyAdministrationPoint
 from authz_service.replica.replica import Replica
 from authz_service.server import codec
@@ -40,9 +39,7 @@ class PolicyService(PolicyServiceServicer):
         await self._on_published()
         return pb.PublishPolicyResponse(
             policy_version=published.version.version,
-            consistency_token=consistency_token(
-                self._replica.incarnation, store, published.revision
-            ),
+            consistency_token=str(published.token),
             warnings=findings_message(published.warnings),
             tests=published.tests,
         )
@@ -62,5 +59,5 @@ class PolicyService(PolicyServiceServicer):
             files=[pb.PolicyFile(name=file.name, text=file.text) for file in version.files],
             policy_version=version.version,
             published_at=codec.timestamp(version.published_at),
-            consistency_token=consistency_token(self._replica.incarnation, store, state.revision),
+            consistency_token=str(state.token),
         )

@@ -1,113 +1,260 @@
-"""What is particular to SQLite: how a database is opened, locked and made durable, and its errors.
+"""What is particular to each database: how it is opened, locked and made durable, and its errors.
 
-One process has the file for itself (`locking_mode=EXCLUSIVE`), because each process answers from its
-own copy in memory and would not see what another one writes. The operating system drops the lock
-with the process, however the process ends. Every commit is on the disk before it is acknowledged
-(`synchronous=FULL`). Write transactions take the lock at once (`BEGIN IMMEDIATE`).
+SQLite: every commit is on the disk before it is acknowledged (`synchronous=FULL`), readers do not wait for
+writers (WAL), and write transactions take the lock at once (`BEGIN IMMEDIATE`). SQLite lets processes that wait
+for the lock starve one another, so each takes its turn at a file beside the database before (`flock`).
+
+PostgreSQL: write transactions lock the row of the head, for which others queue up. What one then reads is what
+the last holder of the lock has committed (`READ COMMITTED`); readers see one moment (`REPEATABLE READ`).
 """
 
+import fcntl
+import os
 import sqlite3
-from contextlib import ExitStack
-from typing import Final
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, StaticPool, Text, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from authz_service.errors import StoreUnavailable
 
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared and ordered by its bytes in UTF-8; with SQLite that is the default."""
+
+_SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
+_POSTGRESQL: Final = frozenset({"postgresql", "postgresql+psycopg"})
+_EXAMPLES: Final = "write for example sqlite:///authz.db or postgresql://user@host/database"
+
 _PRAGMAS: Final = (
-    # Before any other: changing the journal mode needs the lock already. A predecessor that is
-    # just stopping gets this long to let go of the file.
-    "busy_timeout = 1000",
-    # Before the journal mode, so that the first access takes the lock and never gives it back.
-    "locking_mode = EXCLUSIVE",
+    "busy_timeout = 5000",  # before any other, as changing the journal mode needs the lock already
     "journal_mode = WAL",
     "synchronous = FULL",
 )
 
+_POSTGRESQL_SETTINGS: Final = (
+    # What has been waited for longer than that is given up; whoever asked may try again.
+    "SET lock_timeout = '10s'",
+    # A process that was stopped in the middle of a write gives the lock back.
+    "SET idle_in_transaction_session_timeout = '60s'",
+)
+
+# Any number; every program that changes these tables must use the same.
+_MIGRATION_LOCK: Final = 0x617574687A
+
 # By SQLite's result code. Any other one means a defect of this program.
-_PROBLEMS: Final = {
+_SQLITE_PROBLEMS: Final = {
     sqlite3.SQLITE_BUSY: (
-        "the database {file} is in use by another process; "
+        "the database {place} is locked by another process; "
         "stop it, or give this one its own --database-url"
     ),
     sqlite3.SQLITE_CANTOPEN: (
-        "the database {file} cannot be opened; check that its folder exists and may be written, "
+        "the database {place} cannot be opened; check that its folder exists and may be written, "
         "or give another --database-url"
     ),
-    sqlite3.SQLITE_PERM: "the database {file} may not be used by this user; change its mode",
+    sqlite3.SQLITE_PERM: "the database {place} may not be used by this user; change its mode",
     sqlite3.SQLITE_READONLY: (
-        "the database {file} is read-only; let this user write it and its folder"
+        "the database {place} is read-only; let this user write it and its folder"
     ),
     # A file that cannot be written cannot be locked either, and this is the error that shows.
     sqlite3.SQLITE_IOERR_LOCK: (
-        "the database {file} is read-only or cannot be locked; let this user write it and its "
+        "the database {place} is read-only or cannot be locked; let this user write it and its "
         "folder, on a disk of this machine"
     ),
-    sqlite3.SQLITE_FULL: "the disk under the database {file} is full; free some space on it",
+    sqlite3.SQLITE_FULL: "the disk under the database {place} is full; free some space on it",
     sqlite3.SQLITE_IOERR: (
-        "the disk failed under the database {file}; check the disk and the system's log"
+        "the disk failed under the database {place}; check the disk and the system's log"
     ),
-    sqlite3.SQLITE_CORRUPT: "the database {file} is damaged; restore it from a backup",
-    sqlite3.SQLITE_NOTADB: "{file} is not a database; give another --database-url",
-    sqlite3.SQLITE_NOMEM: "no memory is left to use the database {file}; give this process more",
+    sqlite3.SQLITE_CORRUPT: "the database {place} is damaged; restore it from a backup",
+    sqlite3.SQLITE_NOTADB: "{place} is not a database; give another --database-url",
+    sqlite3.SQLITE_NOMEM: "no memory is left to use the database {place}; give this process more",
 }
+
+# After one of these nobody knows what is on the disk: the system forgets what it failed to write.
+_SQLITE_DISK_UNKNOWN: Final = frozenset(
+    {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
+)
+
+# By the beginning of PostgreSQL's error code, the longest first.
+_POSTGRESQL_PROBLEMS: Final = {
+    "53100": "the disk under the database {place} is full; free some space on it",
+    "3D000": "the database {place} does not exist; create it, or give another --database-url",
+    "25006": "the database {place} is read-only, perhaps a standby; give the primary's URL",
+    "55P03": "the database {place} is locked for long by another process; try again",
+    "42501": "the user may not create or use tables in the database {place}; grant it that",
+    "28": "the database {place} refuses this user; check the URL",
+    "53": "the database {place} is short of resources; try again",
+    "57": "the database {place} is shutting down or cancelled the work; try again",
+    "40": "the database {place} gave up a transaction; try again",
+    "58": "the disk failed under the database {place}; check the disk and the server's log",
+    "08": "the connection to the database {place} failed; try again",
+}
+_POSTGRESQL_UNREACHABLE: Final = (
+    "the database {place} cannot be reached; check the URL and that it runs"
+)
 
 
 def open_engine(database_url: str) -> Engine:
-    """Return an engine with one connection, which may be used by one thread at a time.
-
-    The file is not touched yet. Raises StoreUnavailable if the URL is not one of SQLite.
-    """
+    """Return an engine; nothing is opened yet. Raises StoreUnavailable for other kinds of databases."""
     try:
         url = make_url(database_url)
-        if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        if url.drivername in _SQLITE:
+            engine = _sqlite_engine(url)
+        elif url.drivername in _POSTGRESQL:
+            engine = _postgresql_engine(url)
+        else:
             raise StoreUnavailable(
-                f"databases of the kind `{url.drivername}` are not supported; "
-                "write for example sqlite:///authz.db"
+                f"databases of the kind `{url.drivername}` are not supported; {_EXAMPLES}"
             )
-        engine = create_engine(
-            url,
-            poolclass=StaticPool,
-            connect_args={"check_same_thread": False},
-            # Values are facts and policies; an error that is logged must not carry them.
-            hide_parameters=True,
-        )
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # Not chained: the cause may quote the URL and with it a password.
-        raise StoreUnavailable(
-            "the database URL cannot be read; write for example sqlite:///authz.db"
-        ) from None
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
+        raise StoreUnavailable(f"the database URL cannot be read; {_EXAMPLES}") from None
     return engine
+
+
+def is_shared(engine: Engine) -> bool:
+    """Say whether several connections can work at the same time."""
+    return not isinstance(engine.pool, StaticPool)
 
 
 def place(engine: Engine) -> str:
     """Return where the database is, in backticks, as anyone may see it."""
-    return f"`{engine.url.database or ':memory:'}`"
+    if engine.dialect.name == "sqlite":
+        return f"`{engine.url.database or ':memory:'}`"
+    host = engine.url.host or engine.url.query.get("host", "localhost")
+    return f"`{engine.url.database}` on `{host}`"
 
 
 def problem(error: DBAPIError, engine: Engine) -> str | None:
     """Say what keeps the database from working, and the cure; None for a defect of this program."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code is None:
-        return None
-    # The low byte is the primary code; what is above narrows it down.
-    template = _PROBLEMS.get(code) or _PROBLEMS.get(code & 0xFF)
-    return None if template is None else template.format(file=place(engine))
+    template = None
+    if engine.dialect.name == "sqlite":
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        # The low byte is the primary code; what is above narrows it down.
+        if code is not None:
+            template = _SQLITE_PROBLEMS.get(code) or _SQLITE_PROBLEMS.get(code & 0xFF)
+    else:
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None and (error.connection_invalidated or _is_operational(error)):
+            template = _POSTGRESQL_UNREACHABLE
+        for beginning, said in _POSTGRESQL_PROBLEMS.items():
+            if template is None and state is not None and state.startswith(beginning):
+                template = said
+    return None if template is None else template.format(place=place(engine))
 
 
-def _on_connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+def loses_disk(error: DBAPIError) -> bool:
+    """Say whether nothing may be written any more until the process has started anew."""
+    return getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_DISK_UNKNOWN
+
+
+@contextmanager
+def writing_turn(engine: Engine) -> Iterator[None]:
+    """Wait until it is this process's turn to write, in the order of asking."""
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not is_shared(engine) or path is None:
+        yield
+        return
+    # Fairness only: the database's own lock is what keeps writers apart. The system gives the turn back
+    # with the process, however it ends.
+    try:
+        turn = os.open(f"{path}-turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:
+        # Whatever is wrong with the folder, the database says it better.
+        yield
+        return
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(turn)
+
+
+def begin_writing(engine: Engine, connection: Connection) -> None:
+    """Begin a transaction in which nobody else writes until it ends."""
+    if engine.dialect.name == "postgresql":
+        connection.execute(text("SELECT revision FROM head FOR UPDATE"))
+
+
+def begin_migrating(engine: Engine, connection: Connection) -> None:
+    """Keep other processes that are starting from changing the tables, until the transaction ends."""
+    if engine.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    is_file = url.database not in (None, "", ":memory:")
+    pool: dict[str, Any] = (
+        # The one that writes, and those that read: a copy of the database, an export, a poll.
+        {"pool_size": 5, "max_overflow": 10} if is_file else {"poolclass": StaticPool}
+    )
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False},
+        # Values are facts and policies; an error that is logged must not carry them.
+        hide_parameters=True,
+        **pool,
+    )
+    event.listen(engine, "connect", _on_sqlite_connect)
+    event.listen(engine, "begin", _on_sqlite_begin)
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=5,
+        max_overflow=10,
+        # A connection that did not survive a restart of the database is found out before it is used.
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _on_postgresql_connect)
+    event.listen(engine, "begin", _on_postgresql_begin)
+    return engine
+
+
+def _on_sqlite_connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
     with ExitStack() as on_failure:
         on_failure.callback(connection.close)
-        # The driver must not begin transactions by itself; `_on_begin` does.
+        # The driver must not begin transactions by itself; `_on_sqlite_begin` does.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
         on_failure.pop_all()
 
 
-def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _on_sqlite_begin(connection: Connection) -> None:
+    is_writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _on_postgresql_connect(connection: Any, _record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg's
+    with connection.cursor() as cursor:
+        for setting in _POSTGRESQL_SETTINGS:
+            cursor.execute(setting)
+        cursor.execute("SHOW synchronous_commit")
+        if cursor.fetchone()[0] == "off":
+            cursor.execute("SET synchronous_commit = on")
+        cursor.execute("SHOW server_encoding")
+        encoding = cursor.fetchone()[0]
+    connection.commit()
+    if encoding != "UTF8":
+        raise StoreUnavailable(
+            f"the encoding of the database is {encoding}; create it with ENCODING 'UTF8'"
+        )
+
+
+def _on_postgresql_begin(connection: Connection) -> None:
+    is_writing = connection.get_execution_options().get("writing", False)
+    level = "READ COMMITTED" if is_writing else "REPEATABLE READ READ ONLY"
+    # Also if the database's own default is another one.
+    connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
+
+
+def _is_operational(error: DBAPIError) -> bool:
+    return type(error.orig).__name__ in {"OperationalError", "ConnectionTimeout", "InterfaceError"}

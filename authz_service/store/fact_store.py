@@ -1,157 +1,286 @@
 """FactStore: facts, policies and the log of their changes, durable.
 
-Guarantees, each held by a test in `tests/store`:
+Guarantees, each held by a test in `tests/store`, on every database:
 
 Rule 1: a write that returned is on the disk; one that did not return happened wholly or not at all.
-Rule 2: revisions are dense: each effective write takes the next one, as the last thing it does.
+Rule 2: revisions are dense: each effective write takes the next one, as the last thing it does. Whoever sees a
+    revision sees all before it.
 Rule 3: the facts are what the log says: applying all changes in order gives exactly them.
 Rule 4: ids are kept byte for byte.
+Rule 5: a write is committed against the policy that it was checked by, or not at all.
+Rule 6: a token of another life of the database, or of another store, is refused.
 """
 
-import secrets
-import threading
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Row,
-    bindparam,
-    delete,
-    func,
-    insert,
-    inspect,
-    select,
-    update,
-)
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine
 
-from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
-from authz_service.facts.change import ChangeBatch, Operation, Write, WriteOutcome
-from authz_service.facts.fact import Fact
+from authz_service.errors import NoPolicy, PolicyNotFound
+from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, WriteRequest
+from authz_service.facts.fact import Fact, FactPattern
+from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
-from authz_service.facts.revision import Revision
-from authz_service.store import dialect, tables
-from authz_service.store.rows import decode_fact, decode_policy, encode_args, encode_files
+from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.store import dialect, reading, schema, tenants, upkeep
+from authz_service.store.committer import Committer
+from authz_service.store.database import Database
+from authz_service.store.pack import Pack, kept, store_number
+from authz_service.store.policies import (
+    Orphaned,
+    Proposal,
+    Published,
+    policy_version,
+    publish,
+    refuse_orphans,
+)
+from authz_service.store.reading import FactPage, Head, LogPage, StoredState
+from authz_service.store.writes import Written, named_facts, repeated, write_facts
 
-DEFAULT_STORE = "default"
+DEFAULT_STORE = tenants.DEFAULT_STORE
 
-# SQLite allows at least 999 parameters in a statement.
-_CHUNK = 500
+KEYS_KEPT = timedelta(hours=24)
+HISTORY_KEPT = timedelta(days=30)
+
+_PAGE = 1000
+_BATCH = 1000
+
+EVERYTHING = FactPattern()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredState:
-    """One store at one revision: all its facts and its active policy."""
-
-    name: str
-    revision: Revision
-    facts: tuple[Fact, ...]
-    policy: PolicyVersion | None
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class FactStore:
-    """A database of facts and policies. Calls block, and run one at a time."""
+    """A database of facts and policies. Calls block, and may come from several threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        keys_kept: timedelta = KEYS_KEPT,
+    ) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
-        self._is_closed = False
-        with self._transaction() as connection:
-            self.incarnation = _prepare(connection, dialect.place(engine))
+        self._clock = clock
+        self._keys_kept = keys_kept
+        self._database = Database(engine)
+        with self._database.migrating() as connection:
+            schema.bring_up_to_date(connection, dialect.place(engine))
+        self._committer = Committer(self._database, self._begin)
 
     @classmethod
-    def open(cls, database_url: str) -> "FactStore":
-        """Open the database, creating it if there is none. Raises StoreUnavailable with the cure.
+    def open(
+        cls,
+        database_url: str,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        keys_kept: timedelta = KEYS_KEPT,
+    ) -> "FactStore":
+        """Open the database, creating its tables if there are none. Raises StoreUnavailable with the cure.
 
-        Until `close` no other process can use the database.
+        `keys_kept` says how long writes are remembered by their idempotency key.
         """
         engine = dialect.open_engine(database_url)
         with ExitStack() as on_failure:
             on_failure.callback(engine.dispose)
-            store = cls(engine)
+            store = cls(engine, clock=clock, keys_kept=keys_kept)
             on_failure.pop_all()
         return store
 
     def close(self) -> None:
-        """Let go of the database. Closing twice does no harm; any other call is a defect then."""
-        with self._lock:
-            self._is_closed = True
-            self._engine.dispose()
+        """Commit what was submitted and let go of the database. Closing twice does no harm."""
+        self._committer.close()
+        self._database.close()
 
-    def head(self) -> Revision:
-        """Return the revision of the last commit to the database."""
-        with self._transaction() as connection:
-            return _head(connection)
+    # The position.
 
-    def load(self) -> tuple[Revision, tuple[StoredState, ...]]:
-        """Return the head revision and every store as it is there, in one transaction."""
-        with self._transaction() as connection:
-            names = connection.scalars(select(tables.stores.c.name)).all()
-            return _head(connection), tuple(_stored_state(connection, name) for name in names)
+    def head(self) -> Head:
+        """Return where the database stands. One row is read, so followers may ask often."""
+        with self._database.reading() as connection:
+            return reading.read_head(connection)
 
-    def write(
-        self, store: str, writes: Sequence[Write]
-    ) -> tuple[Revision, tuple[WriteOutcome, ...]]:
-        """Apply `writes` in order, all or none; return the revision that holds them and what each did.
+    @property
+    def incarnation(self) -> str:
+        """The life of this database, as it is now."""
+        return self.head().incarnation
 
-        The log gets the net effect. Without one no revision is taken and the head is returned.
+    def begin_life(self) -> str:
+        """Give the database another incarnation; call after it was restored from a backup.
+
+        Its next revisions are not those that were given out before, so all tokens of the life before are
+        refused from now on, and followers load everything anew.
         """
-        with self._transaction() as connection:
-            _check_store(connection, store)
-            before = _existing(connection, store, {write.fact for write in writes})
-            after, outcomes = _applied(before, writes)
-            inserted, deleted = after - before, before - after
-            if not inserted and not deleted:
-                return _head(connection), outcomes
-            revision = Revision(_head(connection) + 1)
-            _store_facts(connection, store, revision, inserted, deleted)
-            _log_facts(connection, store, revision, inserted, deleted)
-            _advance(connection, revision)
-            return revision, outcomes
+
+        def job(pack: Pack) -> str:
+            schema.begin_life(pack.connection)
+            return reading.read_head(pack.connection).incarnation
+
+        return self._committer.submit(job).result()
+
+    def check_token(self, store: str, token: ConsistencyToken) -> Revision:
+        """Return the revision that a token of `store` is for, which the database has.
+
+        Raises StoreNotFound, RevisionUnknown and TokenOfAnotherStore.
+        """
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            return token.checked(head.incarnation, store_number(connection, store), head.revision)
+
+    # Stores.
+
+    def create_store(self, name: str) -> ConsistencyToken:
+        """Make an empty store. Raises StoreExists."""
+        return self._committer.submit(lambda pack: tenants.create_store(pack, name)).result()
+
+    def delete_store(self, name: str) -> ConsistencyToken:
+        """Delete a store and all that is in it. Raises StoreNotFound, and StoreProtected for `default`."""
+        return self._committer.submit(lambda pack: tenants.delete_store(pack, name)).result()
+
+    def stores(self) -> tuple[str, ...]:
+        """Return the names of all stores, in order."""
+        with self._database.reading() as connection:
+            return tenants.store_names(connection)
+
+    # Writing.
+
+    def submit(
+        self, store: str, request: WriteRequest, checked_by: int | None = None
+    ) -> "Future[Written]":
+        """Have `request` committed, if `checked_by` is the active version of the policy (None: whichever).
+
+        The future raises StoreNotFound, PolicyChanged, PreconditionFailed, ExpiryPassed, IdempotencyKeyReused
+        and StoreUnavailable. A future that can be cancelled was not begun.
+        """
+        return self._committer.submit(
+            lambda pack: write_facts(pack, store, request, checked_by, self._keys_kept),
+            (store, list(named_facts(request.writes))),
+        )
+
+    def write(self, store: str, request: WriteRequest, checked_by: int | None = None) -> Written:
+        """Do what `submit` does, and wait for it."""
+        return self.submit(store, request, checked_by).result()
+
+    def written(self, store: str, request: WriteRequest) -> Written | None:
+        """Return what became of the write that had the idempotency key of `request`, if it is known.
+
+        Raises StoreNotFound, and IdempotencyKeyReused if that was another write.
+        """
+        if request.idempotency_key is None:
+            return None
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            number = store_number(connection, store)
+            found = kept(connection, number, request.idempotency_key, self._now(head))
+        return None if found is None else repeated(request, found, head.incarnation, number)
 
     def publish(
-        self, store: str, files: tuple[PolicyFile, ...], published_at: datetime
-    ) -> tuple[Revision, PolicyVersion]:
-        """Make `files` the active policy; return the revision that holds it, and the version.
+        self,
+        store: str,
+        files: tuple[PolicyFile, ...],
+        published_at: datetime,
+        *,
+        replaces: int | None = None,
+        orphaned: Orphaned | None = None,
+    ) -> Published:
+        """Make `files` the active policy in place of version `replaces` (0: of none, None: of whichever).
 
-        If they are the active policy already, nothing changes and that version is returned.
+        If they are the active policy already, nothing changes and that version is returned. Raises
+        StoreNotFound, PolicyChanged if another version is active, and FactsOrphaned if `orphaned` says so of
+        a stored fact; without it nothing is asked, and facts of no use stay stored.
         """
-        with self._transaction() as connection:
-            _check_store(connection, store)
-            active = _policy(connection, store, None)
-            if active is not None and sorted(active.files) == sorted(files):
-                return _head(connection), active
-            version = active.version + 1 if active else 1
-            policy = PolicyVersion(version, tuple(sorted(files)), published_at)
-            revision = Revision(_head(connection) + 1)
-            connection.execute(
-                insert(tables.policies).values(
-                    store=store,
-                    version=version,
-                    files=encode_files(files),
-                    published_at=published_at.isoformat(),
-                )
+        proposal = Proposal(files, published_at, replaces, orphaned)
+        if orphaned is not None:
+            proposal = replace(proposal, seen=self._refuse_orphans(store, proposal))
+        return self._committer.submit(lambda pack: publish(pack, store, proposal)).result()
+
+    def _refuse_orphans(self, store: str, proposal: Proposal) -> Revision:
+        """Look at all facts, without keeping anyone from writing."""
+        with self._database.reading() as connection:
+            number = store_number(connection, store)
+            active = policy_version(connection, number, None)
+        orphaned = proposal.orphaned
+        page = self.read(store, EVERYTHING, size=_PAGE)
+        is_same = active is not None and active.files == tuple(sorted(proposal.files))
+        if orphaned is not None and not is_same:
+            facts = (one.fact for one in self._pages(store, EVERYTHING, page))
+            refuse_orphans(filter(orphaned, facts))
+        return page.revision
+
+    # Reading.
+
+    def read(
+        self,
+        store: str,
+        pattern: AnyPattern = EVERYTHING,
+        *,
+        revision: Revision | None = None,
+        instant: Instant | None = None,
+        after: Fact | None = None,
+        size: int = _PAGE,
+    ) -> FactPage:
+        """Return the first `size` facts behind `after` that match.
+
+        They are those of `revision`, by default the newest, that count at `instant`, by default now or when the
+        given revision was committed. Raises StoreNotFound, Compacted and RevisionUnknown.
+        """
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            number = store_number(connection, store)
+            if revision is None:
+                moment = head.revision, self._now(head) if instant is None else instant
+            else:
+                reading.check_kept(head, revision)
+                if instant is None:
+                    instant = reading.committed_at(connection, head, revision)
+                moment = revision, instant
+            return reading.read_page(connection, number, pattern, moment, after, size)
+
+    def export(
+        self,
+        store: str,
+        pattern: AnyPattern = EVERYTHING,
+        *,
+        revision: Revision | None = None,
+        instant: Instant | None = None,
+    ) -> "Export":
+        """Return all facts that match, as `read` would, in pages of one revision.
+
+        Memory holds one page. Raises what `read` raises, also later: Compacted if the history of the revision
+        ends before the export does.
+        """
+        page = self.read(store, pattern, revision=revision, instant=instant)
+        return Export(page.revision, page.instant, self._pages(store, pattern, page))
+
+    def _pages(self, store: str, pattern: AnyPattern, page: FactPage) -> Iterator[StoredFact]:
+        while True:
+            yield from page.facts
+            if not page.has_more:
+                return
+            page = self.read(
+                store,
+                pattern,
+                revision=page.revision,
+                instant=page.instant,
+                after=page.facts[-1].fact,
             )
-            connection.execute(
-                insert(tables.changes).values(
-                    revision=revision, ordinal=0, store=store, kind="policy", policy_version=version
-                )
-            )
-            _advance(connection, revision)
-            return revision, policy
+
+    def revision_at(self, instant: Instant) -> Revision:
+        """Return the last revision that was committed at `instant` or before. Raises Compacted."""
+        with self._database.reading() as connection:
+            return reading.revision_at(connection, reading.read_head(connection), instant)
 
     def policy(self, store: str, version: int | None) -> PolicyVersion:
-        """Return a version of the policy of `store`, the active one for None."""
-        with self._transaction() as connection:
-            _check_store(connection, store)
-            found = _policy(connection, store, version)
+        """Return a version of the policy of `store`, the active one for None.
+
+        Raises StoreNotFound, NoPolicy and PolicyNotFound.
+        """
+        with self._database.reading() as connection:
+            found = policy_version(connection, store_number(connection, store), version)
         if found is None and version is None:
             message = (
                 f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
@@ -162,211 +291,82 @@ class FactStore:
             raise PolicyNotFound(message, field="policy_version")
         return found
 
+    def policy_at(self, store: str, revision: Revision) -> PolicyVersion | None:
+        """Return the policy that was active at `revision`. Raises Compacted and RevisionUnknown."""
+        with self._database.reading() as connection:
+            reading.check_kept(reading.read_head(connection), revision)
+            return policy_version(connection, store_number(connection, store), None, revision)
+
+    def load(self) -> tuple[Head, tuple[StoredState, ...]]:
+        """Return the head and every store as it is there, at one moment."""
+        with self._database.reading() as connection:
+            return reading.read_head(connection), tuple(reading.read_stores(connection))
+
     def changes_after(self, revision: Revision, *, limit: int = 1000) -> tuple[ChangeBatch, ...]:
-        """Return the first `limit` batches after `revision`, in order. Batches are whole.
+        """Return the first `limit` batches after `revision` of all stores, in order. Batches are whole.
 
-        The batch at `revision` is not included. What the log holds is returned as it is: whoever
-        applies it must see to it that no revision is missing.
+        The batch at `revision` is not included. What the log holds is returned as it is: whoever applies it
+        must see to it that no revision is missing. Raises Compacted if the log does not go back so far.
         """
-        log = tables.changes
-        with self._transaction() as connection:
-            # Not `revision + limit`: a reader would take a hole that long for the end of the log.
-            wanted = select(log.c.revision).where(log.c.revision > revision).distinct()
-            wanted = wanted.order_by(log.c.revision).limit(limit)
-            rows = connection.execute(
-                select(log)
-                .where(log.c.revision > revision, log.c.revision.in_(wanted))
-                .order_by(log.c.revision, log.c.ordinal)
-            ).all()
-            return tuple(
-                _batch(connection, Revision(number), list(group))
-                for number, group in groupby(rows, key=lambda row: row.revision)
-            )
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            if revision < head.revision:
+                reading.check_kept(head, revision)
+            return reading.read_log(connection, revision, limit)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Run a transaction. The only place that translates database errors."""
-        try:
-            with self._lock:
-                if self._is_closed:
-                    raise RuntimeError("the store is closed")
-                with self._engine.begin() as connection:
-                    yield connection
-        except DBAPIError as error:
-            problem = dialect.problem(error, self._engine)
-            if problem is None:
-                raise
-            raise StoreUnavailable(problem) from error
+    def log(self, store: str, revision: Revision, *, limit: int = 1000) -> LogPage:
+        """Return what happened to `store` after `revision`, at most `limit` batches.
 
+        Every revision up to the head is reached by asking on, also one that did nothing to this store. Raises
+        StoreNotFound, Compacted and RevisionUnknown.
+        """
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            reading.check_kept(head, revision)
+            number = store_number(connection, store)
+            batches = reading.read_log(connection, revision, limit, number)
+        return LogPage(batches, batches[-1].revision if len(batches) == limit else head.revision)
 
-def _prepare(connection: Connection, place: str) -> str:
-    """Create the tables of a new database; return the incarnation of this one.
+    # Upkeep.
 
-    A database of another program or schema version is refused; its tables stay as they are.
-    """
-    present = set(inspect(connection).get_table_names())
-    if present and not present >= tables.metadata.tables.keys():
-        message = f"the database {place} belongs to another program; give another --database-url"
-        raise StoreUnavailable(message)
-    tables.metadata.create_all(connection)
-    row = connection.execute(select(tables.head)).one_or_none()
-    if row is None:
-        incarnation = secrets.token_hex(8)
-        connection.execute(
-            insert(tables.head).values(
-                id=1,
-                schema_version=tables.SCHEMA_VERSION,
-                incarnation=incarnation,
-                revision=0,
-            )
-        )
-        connection.execute(insert(tables.stores).values(name=DEFAULT_STORE))
-        return incarnation
-    if row.schema_version != tables.SCHEMA_VERSION:
-        message = (
-            f"the database {place} has schema version {row.schema_version}, "
-            f"this program needs {tables.SCHEMA_VERSION}; use the program that wrote it"
-        )
-        raise StoreUnavailable(message)
-    return str(row.incarnation)
+    def remove_expired(self) -> int:
+        """Remove facts that have expired, in batches, and return how many. No decision changes."""
+        removed = 0
+        with self._database.reading() as connection:
+            if not upkeep.has_expired(connection, self._now(reading.read_head(connection))):
+                return 0
+        while True:
+            batch = self._committer.submit(
+                lambda pack: upkeep.remove_expired(pack, _BATCH)
+            ).result()
+            removed += batch
+            if batch < _BATCH:
+                return removed
+
+    def compact(self, kept: timedelta = HISTORY_KEPT) -> Revision:
+        """Forget history that is older than `kept`, in batches; return from which revision on it is kept."""
+        before = Instant(instant_of(self._clock()) - kept // timedelta(microseconds=1))
+        reached = self._committer.submit(
+            lambda pack: upkeep.begin_compaction(pack, before)
+        ).result()
+        while self._committer.submit(lambda pack: upkeep.compact(pack, _BATCH)).result() >= _BATCH:
+            pass
+        return reached
+
+    def _begin(self, connection: Connection) -> Pack:
+        return Pack(connection, instant_of(self._clock()))
+
+    def _now(self, head: Head) -> Instant:
+        return Instant(max(instant_of(self._clock()), head.committed_at))
 
 
-def _head(connection: Connection) -> Revision:
-    return Revision(connection.execute(select(tables.head.c.revision)).scalar_one())
+class Export(Iterator[StoredFact]):
+    """The facts of one revision that count at one instant, one after the other."""
 
+    def __init__(self, revision: Revision, instant: Instant, facts: Iterator[StoredFact]) -> None:
+        self.revision = revision
+        self.instant = instant
+        self._facts = facts
 
-def _advance(connection: Connection, revision: Revision) -> None:
-    connection.execute(update(tables.head).values(revision=revision))
-
-
-def _check_store(connection: Connection, store: str) -> None:
-    name = tables.stores.c.name
-    if connection.execute(select(name).where(name == store)).one_or_none() is None:
-        message = f"there is no store `{store}`"
-        raise StoreNotFound(message, field="store")
-
-
-def _stored_state(connection: Connection, store: str) -> StoredState:
-    table, log = tables.facts, tables.changes
-    rows = connection.execute(select(table.c.predicate, table.c.args).where(table.c.store == store))
-    revision = connection.execute(
-        select(func.coalesce(func.max(log.c.revision), 0)).where(log.c.store == store)
-    ).scalar_one()
-    facts = tuple(decode_fact(row.predicate, row.args) for row in rows)
-    return StoredState(store, Revision(revision), facts, _policy(connection, store, None))
-
-
-def _policy(connection: Connection, store: str, version: int | None) -> PolicyVersion | None:
-    table = tables.policies
-    query = select(table).where(table.c.store == store).order_by(table.c.version.desc()).limit(1)
-    if version is not None:
-        query = query.where(table.c.version == version)
-    row = connection.execute(query).one_or_none()
-    return decode_policy(row.version, row.files, row.published_at) if row else None
-
-
-def _existing(connection: Connection, store: str, facts: AbstractSet[Fact]) -> frozenset[Fact]:
-    table = tables.facts
-    found: set[Fact] = set()
-    for predicate, group in groupby(sorted(facts), key=lambda fact: fact.predicate):
-        encoded = [encode_args(fact.args) for fact in group]
-        for start in range(0, len(encoded), _CHUNK):
-            rows = connection.scalars(
-                select(table.c.args).where(
-                    table.c.store == store,
-                    table.c.predicate == predicate,
-                    table.c.args.in_(encoded[start : start + _CHUNK]),
-                )
-            )
-            found.update(decode_fact(predicate, args) for args in rows)
-    return frozenset(found)
-
-
-def _applied(
-    before: frozenset[Fact], writes: Sequence[Write]
-) -> tuple[frozenset[Fact], tuple[WriteOutcome, ...]]:
-    """Return which of the touched facts are stored after `writes`, and what each write did."""
-    present = set(before)
-    outcomes: list[WriteOutcome] = []
-    for operation, fact in writes:
-        was_present = fact in present
-        if operation is Operation.INSERT:
-            present.add(fact)
-            outcomes.append(WriteOutcome.EXISTED if was_present else WriteOutcome.CREATED)
-        else:
-            present.discard(fact)
-            outcomes.append(WriteOutcome.DELETED if was_present else WriteOutcome.MISSING)
-    return frozenset(present), tuple(outcomes)
-
-
-def _store_facts(
-    connection: Connection,
-    store: str,
-    revision: Revision,
-    inserted: AbstractSet[Fact],
-    deleted: AbstractSet[Fact],
-) -> None:
-    table = tables.facts
-    if deleted:
-        connection.execute(
-            delete(table).where(
-                table.c.store == store,
-                table.c.predicate == bindparam("gone_predicate"),
-                table.c.args == bindparam("gone_args"),
-            ),
-            [
-                {"gone_predicate": fact.predicate, "gone_args": encode_args(fact.args)}
-                for fact in deleted
-            ],
-        )
-    if inserted:
-        connection.execute(
-            insert(table),
-            [
-                {
-                    "store": store,
-                    "predicate": fact.predicate,
-                    "args": encode_args(fact.args),
-                    "revision": revision,
-                }
-                for fact in inserted
-            ],
-        )
-
-
-def _log_facts(
-    connection: Connection,
-    store: str,
-    revision: Revision,
-    inserted: AbstractSet[Fact],
-    deleted: AbstractSet[Fact],
-) -> None:
-    effects = [("insert", fact) for fact in inserted] + [("delete", fact) for fact in deleted]
-    connection.execute(
-        insert(tables.changes),
-        [
-            {
-                "revision": revision,
-                "ordinal": ordinal,
-                "store": store,
-                "kind": kind,
-                "predicate": fact.predicate,
-                "args": encode_args(fact.args),
-            }
-            for ordinal, (kind, fact) in enumerate(effects)
-        ],
-    )
-
-
-def _batch(connection: Connection, revision: Revision, rows: Sequence[Row[Any]]) -> ChangeBatch:
-    facts: dict[str, set[Fact]] = {"insert": set(), "delete": set()}
-    policy = None
-    store = rows[0].store
-    for row in rows:
-        if row.kind == "policy":
-            policy = _policy(connection, store, row.policy_version)
-        else:
-            facts[row.kind].add(decode_fact(row.predicate, row.args))
-    return ChangeBatch(
-        revision, store, frozenset(facts["insert"]), frozenset(facts["delete"]), policy
-    )
+    def __next__(self) -> StoredFact:
+        return next(self._facts)

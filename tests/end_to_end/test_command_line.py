@@ -177,12 +177,22 @@ def test_sigterm_is_graceful(serve):
     assert server.end(signal.SIGTERM) == 0
 
 
-def test_two_services_cannot_share_a_database(serve, tmp_path):
-    serve()
-    options = ("--database-url", f"sqlite:///{tmp_path / 'authz.db'}", "--listen", "127.0.0.1:0")
-    second = run("serve", *options, "--metrics-listen", "127.0.0.1:0")
-    assert second.returncode == 4
-    assert "in use by another process" in second.stderr
+def test_two_services_share_a_database(serve):
+    """What one writes, the other answers by, soon after."""
+    first, second = serve(), serve()
+    text = (POLICIES / "security_company" / "policy.polar").read_text()
+    question = ("Employee:dave", "disarm", "SecuritySystem:hq-east")
+    with (
+        authz.Client(first.target, timeout=10) as one,
+        authz.Client(second.target, timeout=10) as other,
+    ):
+        one.publish_policy({"policy.polar": text})
+        other.write_facts(insert=fact_lines("security_company"))
+        expected = other.authorize(*question)
+        give_up = time.monotonic() + 10
+        while one.authorize(*question).consistency_token != expected.consistency_token:
+            assert time.monotonic() < give_up
+        assert one.authorize(*question).permitted == expected.permitted
 
 
 def test_acknowledged_writes_survive_sigkill(serve):

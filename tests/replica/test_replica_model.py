@@ -9,9 +9,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from writing import publish, write
 
 from authz_service.facts import snapshot
-from authz_service.facts.change import Operation, Write, WriteOutcome
+from authz_service.facts.change import Delete, Insert, Write, WriteOutcome
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value, string
@@ -28,7 +29,7 @@ facts = st.builds(
         lambda text: (Value("User", text), string("r"))
     ),
 )
-writes = st.lists(st.builds(Write, st.sampled_from(Operation), facts), max_size=6)
+writes = st.lists(st.one_of(st.builds(Insert, facts), st.builds(Delete, facts)), max_size=6)
 policies = st.lists(
     st.builds(PolicyFile, st.just("main.polar"), st.sampled_from("abc")), min_size=1, max_size=1
 ).map(tuple)
@@ -81,7 +82,9 @@ class ReplicaModel(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         with self.store._engine.begin() as connection:
-            connection.exec_driver_sql("INSERT INTO stores (name) VALUES ('other')")
+            connection.exec_driver_sql(
+                "INSERT INTO stores (number, name, revision) VALUES (99, 'other', 0)"
+            )
         self.load()
 
     def load(self) -> None:
@@ -98,8 +101,9 @@ class ReplicaModel(RuleBasedStateMachine):
         before = self.history[-1][name]
         present = set(before.facts)
         outcomes = []
-        for operation, fact in writes:
-            if operation is Operation.INSERT:
+        for write_ in writes:
+            fact = write_.fact
+            if isinstance(write_, Insert):
                 outcomes.append(WriteOutcome.EXISTED if fact in present else WriteOutcome.CREATED)
                 present.add(fact)
             else:
@@ -108,7 +112,7 @@ class ReplicaModel(RuleBasedStateMachine):
         if present != before.facts:
             revision = len(self.history)
             self.commit(name, before._replace(revision=revision, facts=frozenset(present)))
-        assert self.store.write(name, writes) == (len(self.history) - 1, tuple(outcomes))
+        assert write(self.store, name, writes) == (len(self.history) - 1, tuple(outcomes))
 
     @rule(name=st.sampled_from(STORES), files=policies)
     def publish(self, name: str, files: tuple[PolicyFile, ...]) -> None:
@@ -118,7 +122,7 @@ class ReplicaModel(RuleBasedStateMachine):
                 revision=len(self.history), version=before.version + 1, files=files
             )
             self.commit(name, after)
-        revision, version = self.store.publish(name, files, NOON)
+        revision, version = publish(self.store, name, files, NOON)
         assert revision == len(self.history) - 1
         assert (version.version, version.files) == self.history[-1][name][2:]
 

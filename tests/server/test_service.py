@@ -345,6 +345,11 @@ def test_facts_of_a_declared_permission_count_and_others_are_refused(service):
     service.client.publish_policy({"policy.polar": declared})
     service.client.write_facts(insert=['has_permission(User:bob, "read", Doc:x)'])
     assert service.client.authorize("User:bob", "read", "Doc:x")
+    with pytest.raises(authz.AuthzError, match="cannot use 1 of the stored facts") as refused:
+        service.client.publish_policy({"policy.polar": TESTED})
+    assert refused.value.reason == "FACTS_ORPHANED"
+    assert service.client.authorize("User:bob", "read", "Doc:x")
+    service.client.write_facts(delete=['has_permission(User:bob, "read", Doc:x)'])
     service.client.publish_policy({"policy.polar": TESTED})
     assert not service.client.authorize("User:bob", "read", "Doc:x")
     with pytest.raises(authz.InvalidRequest, match="or `declare has_permission"):

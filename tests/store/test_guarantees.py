@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
+from writing import publish, write
 
 from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound
-from authz_service.facts.change import ChangeBatch, Operation, Write, WriteOutcome
+from authz_service.facts.change import ChangeBatch, Delete, Insert, Write, WriteOutcome
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.revision import Revision
@@ -28,11 +29,11 @@ def owner(user: str, org: str = "acme") -> Fact:
 
 
 def insert(*facts: Fact) -> list[Write]:
-    return [Write(Operation.INSERT, fact) for fact in facts]
+    return [Insert(fact) for fact in facts]
 
 
 def delete(*facts: Fact) -> list[Write]:
-    return [Write(Operation.DELETE, fact) for fact in facts]
+    return [Delete(fact) for fact in facts]
 
 
 def loaded(store: FactStore, name: str = "default") -> StoredState:
@@ -77,19 +78,20 @@ def store(url: str) -> Iterator[FactStore]:
 @pytest.fixture
 def other(store: FactStore) -> str:
     """A second store, beside the default one."""
-    execute(store, "INSERT INTO stores (name) VALUES ('other')")
+    execute(store, "INSERT INTO stores (number, name, revision) VALUES (99, 'other', 0)")
     return "other"
 
 
 def test_a_new_database_has_the_default_store_and_nothing_else(store: FactStore) -> None:
-    assert store.load() == (0, (StoredState("default", START, (), None),))
+    assert store.load() == (store.head(), (StoredState("default", START, (), None),))
+    assert store.head().revision == 0
     assert store.changes_after(START) == ()
     assert len(bytes.fromhex(store.incarnation)) == 8
 
 
 def test_memory_databases_are_separate() -> None:
     first, second = FactStore.open("sqlite://"), FactStore.open("sqlite:///:memory:")
-    first.write("default", insert(owner("alice")))
+    write(first, "default", insert(owner("alice")))
 
     assert stored(first) == {owner("alice")}
     assert stored(second) == set()
@@ -100,30 +102,31 @@ def test_memory_databases_are_separate() -> None:
 
 def test_revisions_are_dense(store: FactStore, other: str) -> None:
     revisions = [
-        store.write("default", insert(owner("alice")))[0],
-        store.publish("default", (MAIN,), NOON)[0],
-        store.write(other, insert(owner("alice")))[0],
-        store.write("default", delete(owner("alice")))[0],
-        store.publish(other, (MAIN,), NOON)[0],
+        write(store, "default", insert(owner("alice")))[0],
+        publish(store, "default", (MAIN,), NOON)[0],
+        write(store, other, insert(owner("alice")))[0],
+        write(store, "default", delete(owner("alice")))[0],
+        publish(store, other, (MAIN,), NOON)[0],
     ]
 
     assert revisions == [1, 2, 3, 4, 5]
-    assert store.load()[0] == 5
+    assert store.load()[0].revision == 5
 
 
 def test_a_state_has_the_last_revision_of_its_own_store(store: FactStore, other: str) -> None:
-    store.write("default", insert(owner("alice")))
-    store.write(other, insert(owner("bob")))
-    store.write(other, insert(owner("carol")))
+    write(store, "default", insert(owner("alice")))
+    write(store, other, insert(owner("bob")))
+    write(store, other, insert(owner("carol")))
 
     assert loaded(store).revision == 1
     assert loaded(store, other).revision == 3
 
 
 def test_writes_apply_in_order(store: FactStore) -> None:
-    store.write("default", insert(owner("alice")))
+    write(store, "default", insert(owner("alice")))
 
-    _, outcomes = store.write(
+    _, outcomes = write(
+        store,
         "default",
         [
             *insert(owner("bob")),
@@ -144,8 +147,9 @@ def test_writes_apply_in_order(store: FactStore) -> None:
 
 
 def test_the_log_has_the_net_effect(store: FactStore) -> None:
-    store.write("default", insert(owner("alice"), owner("bob")))
-    revision, _ = store.write(
+    write(store, "default", insert(owner("alice"), owner("bob")))
+    revision, _ = write(
+        store,
         "default",
         [
             *delete(owner("alice"), owner("bob")),
@@ -157,7 +161,11 @@ def test_the_log_has_the_net_effect(store: FactStore) -> None:
     (batch,) = store.changes_after(Revision(1))
 
     assert batch == ChangeBatch(
-        revision, "default", frozenset({owner("carol")}), frozenset({owner("bob")})
+        revision,
+        "default",
+        frozenset({owner("carol")}),
+        frozenset({owner("bob")}),
+        committed_at=store.head().committed_at,
     )
 
 
@@ -173,9 +181,9 @@ def test_the_log_has_the_net_effect(store: FactStore) -> None:
     ids=["nothing", "existing", "missing", "in and out", "out and in"],
 )
 def test_a_write_without_effect_takes_no_revision(store: FactStore, writes: list[Write]) -> None:
-    store.write("default", insert(owner("alice")))
+    write(store, "default", insert(owner("alice")))
 
-    revision, outcomes = store.write("default", writes)
+    revision, outcomes = write(store, "default", writes)
 
     assert revision == 1
     assert len(outcomes) == len(writes)
@@ -186,16 +194,16 @@ def test_a_write_without_effect_takes_no_revision(store: FactStore, writes: list
 def test_a_write_without_effect_returns_the_head_of_all_stores(
     store: FactStore, other: str
 ) -> None:
-    store.write("default", insert(owner("alice")))
-    store.write(other, insert(owner("bob")))
+    write(store, "default", insert(owner("alice")))
+    write(store, other, insert(owner("bob")))
 
-    assert store.write("default", insert(owner("alice"))) == (2, (WriteOutcome.EXISTED,))
+    assert write(store, "default", insert(owner("alice"))) == (2, (WriteOutcome.EXISTED,))
 
 
 def test_an_error_in_the_middle_leaves_nothing(store: FactStore) -> None:
     """A trigger fails the commit when facts, but not yet the log, are written."""
-    store.write("default", insert(owner("alice")))
-    store.publish("default", (MAIN,), NOON)
+    write(store, "default", insert(owner("alice")))
+    publish(store, "default", (MAIN,), NOON)
     before = store.load()
     execute(
         store,
@@ -203,28 +211,28 @@ def test_an_error_in_the_middle_leaves_nothing(store: FactStore) -> None:
     )
 
     with pytest.raises(IntegrityError, match="fault"):
-        store.write("default", [*insert(owner("bob")), *delete(owner("alice"))])
+        write(store, "default", [*insert(owner("bob")), *delete(owner("alice"))])
     with pytest.raises(IntegrityError, match="fault"):
-        store.publish("default", (ROLES,), NOON)
+        publish(store, "default", (ROLES,), NOON)
     assert store.load() == before
     execute(store, "DROP TRIGGER fault")
 
-    assert store.write("default", insert(owner("bob")))[0] == 3
+    assert write(store, "default", insert(owner("bob")))[0] == 3
     assert [batch.revision for batch in store.changes_after(START)] == [1, 2, 3]
 
 
 def test_a_defect_is_not_reported_as_an_unavailable_database(store: FactStore) -> None:
-    execute(store, "INSERT INTO changes (revision, ordinal, store, kind) VALUES (1, 0, 'x', 'x')")
+    execute(store, "INSERT INTO changes VALUES (1, 0, 0, 0, 'facts', '[]')")
 
     with pytest.raises(IntegrityError):
-        store.write("default", insert(owner("alice")))
+        write(store, "default", insert(owner("alice")))
 
 
 def test_stores_are_isolated(store: FactStore, other: str) -> None:
-    store.write("default", insert(owner("alice"), owner("bob")))
-    store.write(other, insert(owner("alice")))
-    store.write(other, delete(owner("alice"), owner("bob")))
-    store.publish(other, (MAIN,), NOON)
+    write(store, "default", insert(owner("alice"), owner("bob")))
+    write(store, other, insert(owner("alice")))
+    write(store, other, delete(owner("alice"), owner("bob")))
+    publish(store, other, (MAIN,), NOON)
 
     assert stored(store) == {owner("alice"), owner("bob")}
     assert stored(store, other) == set()
@@ -236,19 +244,19 @@ def test_stores_are_isolated(store: FactStore, other: str) -> None:
 
 def test_an_unknown_store_is_refused(store: FactStore) -> None:
     with pytest.raises(StoreNotFound):
-        store.write("nowhere", insert(owner("alice")))
+        write(store, "nowhere", insert(owner("alice")))
     with pytest.raises(StoreNotFound):
-        store.write("Default", [])
+        write(store, "Default", [])
     with pytest.raises(StoreNotFound):
-        store.publish("nowhere", (MAIN,), NOON)
+        publish(store, "nowhere", (MAIN,), NOON)
     with pytest.raises(StoreNotFound):
         store.policy("nowhere", 1)
 
 
 def test_policy_versions_count_in_each_store(store: FactStore, other: str) -> None:
-    _, first = store.publish("default", (MAIN,), NOON)
-    _, second = store.publish("default", (MAIN, ROLES), NOON)
-    _, foreign = store.publish(other, (ROLES,), NOON)
+    _, first = publish(store, "default", (MAIN,), NOON)
+    _, second = publish(store, "default", (MAIN, ROLES), NOON)
+    _, foreign = publish(store, other, (ROLES,), NOON)
 
     assert [first.version, second.version, foreign.version] == [1, 2, 1]
     assert store.policy("default", None) == second
@@ -261,16 +269,16 @@ def test_policy_versions_count_in_each_store(store: FactStore, other: str) -> No
 
 
 def test_publishing_the_active_files_takes_no_revision(store: FactStore) -> None:
-    _, first = store.publish("default", (MAIN, ROLES), NOON)
+    _, first = publish(store, "default", (MAIN, ROLES), NOON)
 
-    assert store.publish("default", (ROLES, MAIN), datetime.now(UTC)) == (1, first)
-    assert store.publish("default", (MAIN,), NOON)[1].version == 2
-    assert store.publish("default", (MAIN, ROLES), NOON)[1].version == 3
+    assert publish(store, "default", (ROLES, MAIN), datetime.now(UTC)) == (1, first)
+    assert publish(store, "default", (MAIN,), NOON)[1].version == 2
+    assert publish(store, "default", (MAIN, ROLES), NOON)[1].version == 3
 
 
 def test_changes_are_whole_in_order_and_exclude_the_start(store: FactStore) -> None:
     for number in range(7):
-        store.write("default", insert(owner(f"a{number}"), owner(f"b{number}")))
+        write(store, "default", insert(owner(f"a{number}"), owner(f"b{number}")))
 
     assert [batch.revision for batch in store.changes_after(Revision(3))] == [4, 5, 6, 7]
     first, second = store.changes_after(START, limit=2)
@@ -286,9 +294,9 @@ def test_many_facts_in_one_write(store: FactStore) -> None:
         Fact(f"predicate_{number % 7}", (Value("User", str(number)), integer(number)))
         for number in range(5000)
     ]
-    _, created = store.write("default", insert(*facts))
-    _, existed = store.write("default", insert(*facts))
-    _, deleted = store.write("default", delete(*facts[::2]))
+    _, created = write(store, "default", insert(*facts))
+    _, existed = write(store, "default", insert(*facts))
+    _, deleted = write(store, "default", delete(*facts[::2]))
 
     assert set(created) == {WriteOutcome.CREATED}
     assert set(existed) == {WriteOutcome.EXISTED}
@@ -308,8 +316,8 @@ def test_ids_are_byte_exact(url: str) -> None:
     facts += [Fact("tag", (string(text),)) for text in LOOKALIKES]
     facts += [Fact("tag", (boolean(True),)), Fact("tag", (integer(1),)), Fact("Tag", (integer(1),))]
     store = FactStore.open(url)
-    _, outcomes = store.write("default", insert(*facts))
-    store.write("default", delete(facts[0], facts[5], owner("alice  ")))
+    _, outcomes = write(store, "default", insert(*facts))
+    write(store, "default", delete(facts[0], facts[5], owner("alice  ")))
     expected = set(facts) - {facts[0], facts[5]}
     assert set(outcomes) == {WriteOutcome.CREATED}
     assert replayed(store.changes_after(START)) == expected
@@ -335,7 +343,7 @@ def test_any_ids_come_back_and_stay_apart(pairs: list[tuple[Fact, Fact]]) -> Non
     store = FactStore.open("sqlite://")
     expected: set[Fact] = set()
     for one, two in pairs:
-        store.write("default", [*insert(one), *delete(two)])
+        write(store, "default", [*insert(one), *delete(two)])
         expected = (expected | {one}) - {two}
         assert stored(store) == expected
     assert replayed(store.changes_after(START)) == expected
@@ -344,9 +352,9 @@ def test_any_ids_come_back_and_stay_apart(pairs: list[tuple[Fact, Fact]]) -> Non
 
 def test_reopening_gives_the_same(url: str) -> None:
     store = FactStore.open(url)
-    store.write("default", insert(owner("alice"), owner("bob")))
-    store.publish("default", (ROLES, MAIN), NOON)
-    store.write("default", delete(owner("bob")))
+    write(store, "default", insert(owner("alice"), owner("bob")))
+    publish(store, "default", (ROLES, MAIN), NOON)
+    write(store, "default", delete(owner("bob")))
     incarnation, state, log = store.incarnation, store.load(), store.changes_after(START)
     store.close()
 
@@ -357,7 +365,7 @@ def test_reopening_gives_the_same(url: str) -> None:
         state,
         log,
     )
-    assert again.write("default", insert(owner("carol")))[0] == 4
+    assert write(again, "default", insert(owner("carol")))[0] == 4
     again.close()
 
 

@@ -62,7 +62,8 @@ def note(acknowledged: Acknowledged, revision: int, effects: list[tuple[str, str
 
 def check_whole(url: str, acknowledged: Acknowledged) -> None:
     store = FactStore.open(url)
-    head, (state,) = store.load()
+    at, (state,) = store.load()
+    head = at.revision
     log = store.changes_after(Revision(0), limit=100_000)
     store.close()
     assert [batch.revision for batch in log] == list(range(1, head + 1))

@@ -8,7 +8,7 @@ import json
 import random
 import sys
 
-from authz_service.facts.change import Operation, Write
+from authz_service.facts.change import Delete, Insert, WriteRequest
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value, string
 from authz_service.store.fact_store import FactStore
@@ -30,13 +30,13 @@ def write(database_url: str, seed: int) -> None:
     store = FactStore.open(database_url)
     while True:
         writes = [
-            Write(chance.choice(list(Operation)), fact(chance.randrange(40)))
+            chance.choice((Insert, Delete))(fact(chance.randrange(40)))
             for _ in range(chance.randint(1, 30))
         ]
-        revision, outcomes = store.write("default", writes)
+        written = store.write("default", WriteRequest(writes))
         users = [write.fact.args[0].id for write in writes]
-        done = [outcome.value for outcome in outcomes]
-        print(json.dumps([revision, list(zip(users, done, strict=True))]), flush=True)  # noqa: T201 - likewise
+        done = [result.outcome.value for result in written.results]
+        print(json.dumps([written.revision, list(zip(users, done, strict=True))]), flush=True)  # noqa: T201 - likewise
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""Upkeep: expired facts are removed from the database, and history is forgotten in its time.
+
+Decisions do not depend on it. Every process does it; what one has done, the others find done.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import structlog
+
+from authz_service.errors import StoreUnavailable
+from authz_service.store.fact_store import FactStore
+
+_LOOK_SECONDS = 1.0
+_COMPACT_SECONDS = 3600.0
+
+_log = structlog.get_logger("authz.upkeep")
+
+
+class Upkeep:
+    """What is due of it, at each `run`."""
+
+    def __init__(self, store: FactStore, history_kept: timedelta) -> None:
+        self._store = store
+        self._history_kept = history_kept
+        self._compacted_at = time.monotonic()
+
+    async def has_stopped(self, stopped: asyncio.Event) -> bool:
+        """Wait until it is time to `run`, or `stopped` is set; say which."""
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                return await stopped.wait()
+        except TimeoutError:
+            return False
+
+    async def run(self) -> None:
+        """Do what is due. A database that cannot be used now is tried again at the next run."""
+        try:
+            removed = await asyncio.to_thread(self._store.remove_expired)
+            if removed:
+                _log.info("removed what had expired", facts=removed)
+            if time.monotonic() - self._compacted_at > _COMPACT_SECONDS:
+                reached = await asyncio.to_thread(self._store.compact, self._history_kept)
+                self._compacted_at = time.monotonic()
+                _log.info("history compacted", begins_at=reached)
+        except StoreUnavailable as error:
+            _log.warning("upkeep put off", cause=error.message)

@@ -1,0 +1,87 @@
+"""Database: transactions on the database, and what its errors mean. The only place that translates them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from authz_service.errors import StoreUnavailable
+from authz_service.store import dialect
+
+
+class Database:
+    """An engine, until it is closed. Transactions may run in several threads at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._is_closed = False
+        self._lost_disk: str | None = None
+        # A database in memory has one connection for all threads.
+        self._serial: AbstractContextManager[object] = (
+            nullcontext() if dialect.is_shared(engine) else threading.RLock()
+        )
+
+    def close(self) -> None:
+        """Let go of the database. Closing twice does no harm; any other call is a defect then."""
+        self._is_closed = True
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Run a transaction that sees one moment of the database. Raises StoreUnavailable."""
+        with self._translated(), self._serial, self._begun(writing=False) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Run a transaction while nobody else writes. Raises StoreUnavailable.
+
+        If it raises, the transaction has no effect, or the connection was lost while it was committed and
+        nobody knows.
+        """
+        with (
+            self._translated(),
+            self._serial,
+            dialect.writing_turn(self.engine),
+            self._begun(writing=True) as connection,
+        ):
+            dialect.begin_writing(self.engine, connection)
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Run a transaction that may change the tables, one process at a time. Raises StoreUnavailable."""
+        with self._translated(), self._serial, self._begun(writing=True) as connection:
+            dialect.begin_migrating(self.engine, connection)
+            yield connection
+
+    @contextmanager
+    def _begun(self, *, writing: bool) -> Iterator[Connection]:
+        if self._is_closed:
+            raise RuntimeError("the store is closed")
+        if writing and self._lost_disk is not None:
+            raise StoreUnavailable(self._lost_disk)
+        with (
+            self.engine.connect() as opened,
+            opened.execution_options(writing=writing) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as error:
+            message = f"too many requests wait for the database {dialect.place(self.engine)}"
+            raise StoreUnavailable(message) from error
+        except DBAPIError as error:
+            problem = dialect.problem(error, self.engine)
+            if problem is None:
+                raise
+            if dialect.loses_disk(error):
+                self._lost_disk = f"{problem}, then start this process anew"
+            raise StoreUnavailable(problem) from error

@@ -1,0 +1,1 @@
+"""The migrations, in the order that `down_revision` tells."""

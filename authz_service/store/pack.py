@@ -1,0 +1,185 @@
+"""Pack: what one transaction commits: several writes, each at its revision, as if they came one by one.
+
+Rule 1: all of it happens under the lock of the head row, so what a job reads is what it changes.
+Rule 2: revisions are dense. They are counted here, and written with the log, last before the commit.
+Rule 3: a job raises before it changes anything, or not at all.
+Rule 4: time does not go back from one revision to the next, whatever the clocks of different machines say.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import delete as delete_rows
+
+from authz_service.errors import StoreNotFound
+from authz_service.facts.fact import Fact
+from authz_service.facts.instant import Instant
+from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.store import tables
+from authz_service.store.ledger import Ledger
+from authz_service.store.rows import Effect, Kind, decode_effects, encode_effects
+
+# Made once: making a statement takes longer than running it.
+_HEAD: Final = select(tables.head)
+_STORE: Final = select(tables.stores.c.number).where(
+    tables.stores.c.name == bindparam("of_name"), tables.stores.c.deleted.is_(None)
+)
+_POLICY_VERSION: Final = select(func.max(tables.policies.c.version)).where(
+    tables.policies.c.store == bindparam("of_store")
+)
+_KEPT: Final = select(tables.idempotency_keys.c.content, tables.idempotency_keys.c.written).where(
+    tables.idempotency_keys.c.store == bindparam("of_store"),
+    tables.idempotency_keys.c.key == bindparam("of_key"),
+    tables.idempotency_keys.c.kept_until > bindparam("instant"),
+)
+_INSERT_LOG: Final = insert(tables.changes)
+_SET_LAST: Final = (
+    update(tables.stores)
+    .where(tables.stores.c.number == bindparam("of_store"))
+    .values(revision=bindparam("last"))
+)
+_SET_HEAD: Final = update(tables.head).values(
+    revision=bindparam("reached"), committed_at=bindparam("instant")
+)
+
+# So many effects stand in one row of the log, so that no row is larger than a database allows.
+_PART = 1000
+
+
+class Pack:
+    """One transaction that writes, at `instant`."""
+
+    def __init__(self, connection: Connection, now: Instant) -> None:
+        head = connection.execute(_HEAD).one()
+        self.connection = connection
+        self.ledger = Ledger(connection)
+        self.instant = Instant(max(now, head.committed_at))
+        self.incarnation: str = head.incarnation
+        self.compacted_to = Revision(head.compacted_to)
+        self.revision = Revision(head.revision)
+        self._committed = self.revision
+        self._log: list[dict[str, Any]] = []
+        self._keys: dict[tuple[int, str], dict[str, Any]] = {}
+        self._stores: dict[str, int] = {}
+        self._policy_versions: dict[int, int] = {}
+
+    def token(self, store: int) -> ConsistencyToken:
+        """Return the token of all that was done so far."""
+        return ConsistencyToken(self.incarnation, store, self.revision)
+
+    def store(self, name: str) -> int:
+        """Return the number of a store. Raises StoreNotFound."""
+        if name not in self._stores:
+            self._stores[name] = store_number(self.connection, name)
+        return self._stores[name]
+
+    def foresee(self, named: Iterable[tuple[str, Iterable[Fact]]]) -> None:
+        """Read in a few statements what jobs are going to ask of the ledger: facts of stores."""
+        facts: defaultdict[str, list[Fact]] = defaultdict(list)
+        for name, some in named:
+            facts[name] += some
+        for name, some in facts.items():
+            # Whoever names a store that is none hears of it from the job.
+            with suppress(StoreNotFound):
+                self.ledger.fetch(self.store(name), some)
+
+    def forget_store(self, name: str) -> None:
+        self._stores.pop(name, None)
+
+    def policy_version(self, store: int) -> int:
+        """Return the active version of the policy of `store`, 0 if there is none."""
+        if store not in self._policy_versions:
+            newest = self.connection.scalar(_POLICY_VERSION, {"of_store": store})
+            self._policy_versions[store] = newest or 0
+        return self._policy_versions[store]
+
+    def set_policy_version(self, store: int, version: int) -> None:
+        self._policy_versions[store] = version
+
+    def advance(self, store: int, kind: Kind, *bodies: str) -> Revision:
+        """Take the next revision, which does to `store` what the bodies say."""
+        self.revision = Revision(self.revision + 1)
+        for part, body in enumerate(bodies):
+            self._log.append(
+                {
+                    "revision": self.revision,
+                    "part": part,
+                    "store": store,
+                    "committed_at": self.instant,
+                    "kind": kind.value,
+                    "body": body,
+                }
+            )
+        return self.revision
+
+    def advance_facts(self, store: int, effects: Sequence[Effect]) -> Revision:
+        """Take the next revision, for effects on facts. The ledger is changed by whoever calls."""
+        pieces = (effects[start : start + _PART] for start in range(0, len(effects), _PART))
+        return self.advance(store, Kind.FACTS, *map(encode_effects, pieces))
+
+    def effects_since(self, store: int, revision: Revision) -> Iterator[Effect]:
+        """Yield what happened to the facts of `store` after `revision`, in this pack or before."""
+        log = tables.changes
+        bodies = self.connection.scalars(
+            select(log.c.body)
+            .where(log.c.revision > revision, log.c.store == store, log.c.kind == Kind.FACTS.value)
+            .order_by(log.c.revision, log.c.part)
+        ).all()
+        for body in bodies:
+            yield from decode_effects(body)
+        for row in self._log:
+            if row["store"] == store and row["kind"] == Kind.FACTS.value:
+                yield from decode_effects(row["body"])
+
+    def kept(self, store: int, key: str) -> tuple[str, str] | None:
+        """Return content and result of the write that had this idempotency key, if it is still kept."""
+        row = self._keys.get((store, key))
+        if row is not None:
+            return row["content"], row["written"]
+        return kept(self.connection, store, key, self.instant)
+
+    def keep(self, store: int, key: str, content: str, written: str, until: Instant) -> None:
+        """Remember a write by its idempotency key."""
+        self._keys[store, key] = {
+            "store": store,
+            "key": key,
+            "content": content,
+            "written": written,
+            "kept_until": until,
+        }
+
+    def flush(self) -> None:
+        """Write all of it, the revision last."""
+        self.ledger.flush()
+        if self._keys:
+            table = tables.idempotency_keys
+            places = tuple_(table.c.store, table.c.key)
+            self.connection.execute(delete_rows(table).where(places.in_(list(self._keys))))
+            self.connection.execute(insert(table), list(self._keys.values()))
+        if self.revision == self._committed:
+            return
+        self.connection.execute(_INSERT_LOG, self._log)
+        last = {row["store"]: row["revision"] for row in self._log}
+        self.connection.execute(
+            _SET_LAST, [{"of_store": store, "last": revision} for store, revision in last.items()]
+        )
+        self.connection.execute(_SET_HEAD, {"reached": self.revision, "instant": self.instant})
+
+
+def kept(connection: Connection, store: int, key: str, instant: Instant) -> tuple[str, str] | None:
+    """Return content and result of the write that had this idempotency key, if it is kept at `instant`."""
+    wanted = {"of_store": store, "of_key": key, "instant": instant}
+    row = connection.execute(_KEPT, wanted).one_or_none()
+    return None if row is None else (row.content, row.written)
+
+
+def store_number(connection: Connection, name: str) -> int:
+    """Return the number of the store that has this name now. Raises StoreNotFound."""
+    number = connection.scalar(_STORE, {"of_name": name})
+    if number is None:
+        message = f"there is no store `{name}`"
+        raise StoreNotFound(message, field="store")
+    return int(number)

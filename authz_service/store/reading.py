@@ -1,0 +1,240 @@
+"""Reading: facts now or as they were, in pages; the log; what a store is as a whole.
+
+A page goes on behind the last fact of the one before, in the order of predicate and key. So pages of one
+revision show each of its facts once, though every page is a transaction of its own, and nothing is held open.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, func, or_, select, tuple_, union_all
+
+from authz_service.errors import Compacted, RevisionUnknown
+from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, StoreEvent
+from authz_service.facts.fact import Fact
+from authz_service.facts.instant import Instant
+from authz_service.facts.policy_text import PolicyVersion
+from authz_service.facts.revision import Revision
+from authz_service.store import tables
+from authz_service.store.matching import conditions
+from authz_service.store.policies import policy_version
+from authz_service.store.rows import Kind, Mark, decode_effects, decode_fact, fact_key
+
+_EVENTS = {Kind.CREATED: StoreEvent.CREATED, Kind.DELETED: StoreEvent.DELETED}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the database stands: its life, its last revision and when that was committed."""
+
+    incarnation: str
+    revision: Revision
+    committed_at: Instant
+    compacted_to: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class FactPage:
+    """Facts in the order of pages, those of one revision that count at one instant."""
+
+    facts: Sequence[StoredFact]
+    has_more: bool
+    revision: Revision
+    instant: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """What happened to a store after some revision, up to and with `up_to`: nothing else did."""
+
+    batches: Sequence[ChangeBatch]
+    up_to: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """One store at one revision: all facts that are stored, and its active policy.
+
+    `expiries` has the facts that expire; some of them may have, and do not count any more.
+    """
+
+    name: str
+    revision: Revision
+    facts: tuple[Fact, ...]
+    policy: PolicyVersion | None
+    number: int = 0
+    expiries: dict[Fact, Instant] = field(default_factory=dict)
+
+
+def read_head(connection: Connection) -> Head:
+    row = connection.execute(select(tables.head)).one()
+    return Head(
+        row.incarnation,
+        Revision(row.revision),
+        Instant(row.committed_at),
+        Revision(row.compacted_to),
+    )
+
+
+def check_kept(head: Head, revision: Revision) -> None:
+    """Raise RevisionUnknown or Compacted unless the database can say what was at `revision`."""
+    if revision > head.revision:
+        message = f"the database is at revision {head.revision}, it does not have {revision} yet"
+        raise RevisionUnknown(message)
+    if revision < head.compacted_to:
+        message = (
+            f"the history of revision {revision} is no longer kept, it begins at "
+            f"{head.compacted_to}; read what is there now"
+        )
+        raise Compacted(message)
+
+
+def committed_at(connection: Connection, head: Head, revision: Revision) -> Instant:
+    """Return when `revision`, whose history is kept, was committed."""
+    if revision == head.revision:
+        return head.committed_at
+    log = tables.changes
+    found = connection.scalar(select(log.c.committed_at).where(log.c.revision == revision).limit(1))
+    return Instant(found or 0)
+
+
+def revision_at(connection: Connection, head: Head, instant: Instant) -> Revision:
+    """Return the last revision that was committed at `instant` or before. Raises Compacted."""
+    log = tables.changes
+    query = select(func.max(log.c.revision)).where(log.c.committed_at <= instant)
+    found = Revision(connection.scalar(query) or 0)
+    check_kept(head, found)
+    return found
+
+
+def read_page(
+    connection: Connection,
+    store: int,
+    pattern: AnyPattern,
+    moment: tuple[Revision, Instant],
+    after: Fact | None,
+    size: int,
+) -> FactPage:
+    """Return the first `size` facts behind `after` that match, and count at `moment`."""
+    revision, instant = moment
+    found: list[StoredFact] = []
+    place = None if after is None else (after.predicate, fact_key(after))
+    while True:
+        query = _at(store, pattern, revision, instant, place).limit(size + 1)
+        rows = connection.execute(query).all()
+        for predicate, key, args, expires_at in rows:
+            fact = decode_fact(predicate, key, args)
+            if pattern.matches(fact):
+                found.append(StoredFact(fact, expires_at))
+            place = predicate, key
+        if len(found) > size or len(rows) <= size:
+            return FactPage(found[:size], len(found) > size, revision, instant)
+
+
+def _at(
+    store: int,
+    pattern: AnyPattern,
+    revision: Revision,
+    instant: Instant,
+    place: tuple[str, str] | None,
+) -> Select[Any]:
+    """Return the query for what was stored at `revision`, in the order of pages."""
+
+    def selected(table: Table) -> Select[Any]:
+        query = select(table.c.predicate, table.c.key, table.c.args, table.c.expires_at).where(
+            *conditions(table, store, pattern),
+            table.c.created <= revision,
+            or_(table.c.expires_at.is_(None), table.c.expires_at > instant),
+        )
+        if place is not None:
+            query = query.where(tuple_(table.c.predicate, table.c.key) > tuple_(*place))
+        return query
+
+    past = selected(tables.past_facts).where(tables.past_facts.c.deleted > revision)
+    both = union_all(selected(tables.facts), past).subquery()
+    return select(both).order_by(both.c.predicate, both.c.key)
+
+
+def read_log(
+    connection: Connection, revision: Revision, limit: int, store: int | None = None
+) -> tuple[ChangeBatch, ...]:
+    """Return the first `limit` batches after `revision`, in order and whole; of one store, or of all.
+
+    What the log holds is returned as it is: whoever applies it must see to it that nothing is missing.
+    """
+    log = tables.changes
+    # Not `revision + limit`: a reader would take a hole that long for the end of the log.
+    wanted = select(log.c.revision).where(log.c.revision > revision).distinct()
+    if store is not None:
+        wanted = wanted.where(log.c.store == store)
+    chosen = wanted.order_by(log.c.revision).limit(limit).subquery()
+    rows = connection.execute(
+        select(log, tables.stores.c.name)
+        .join(chosen, chosen.c.revision == log.c.revision)
+        .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
+        .order_by(log.c.revision, log.c.part)
+    ).all()
+    return tuple(
+        _batch(connection, Revision(number), list(group))
+        for number, group in groupby(rows, key=lambda row: row.revision)
+    )
+
+
+def _batch(connection: Connection, revision: Revision, rows: Sequence[Row[Any]]) -> ChangeBatch:
+    first = rows[0]
+    kind = Kind(first.kind)
+    name = first.name if first.name is not None else f"number {first.store}"
+    policy = None
+    facts: dict[Mark, set[Fact]] = {mark: set() for mark in Mark}
+    expiries: dict[Fact, Instant | None] = {}
+    if kind is Kind.POLICY:
+        policy = policy_version(connection, first.store, int(first.body))
+    if kind is Kind.FACTS:
+        for row in rows:
+            for mark, fact, expires_at in decode_effects(row.body):
+                facts[mark].add(fact)
+                if mark is Mark.CHANGED or (mark is Mark.INSERTED and expires_at is not None):
+                    expiries[fact] = expires_at
+    return ChangeBatch(
+        revision,
+        name,
+        frozenset(facts[Mark.INSERTED]),
+        frozenset(facts[Mark.DELETED]),
+        policy,
+        frozenset(facts[Mark.EXPIRED]),
+        expiries,
+        _EVENTS.get(kind),
+        first.store,
+        Instant(first.committed_at),
+    )
+
+
+def read_stores(connection: Connection) -> Iterator[StoredState]:
+    """Yield every store as it is now."""
+    table = tables.stores
+    query = select(table.c.number, table.c.name, table.c.revision)
+    query = query.where(table.c.deleted.is_(None)).order_by(table.c.number)
+    for number, name, revision in connection.execute(query).all():
+        yield _stored_state(connection, number, name, Revision(revision))
+
+
+def _stored_state(
+    connection: Connection, number: int, name: str, revision: Revision
+) -> StoredState:
+    table = tables.facts
+    rows = connection.execute(
+        select(table.c.predicate, table.c.key, table.c.args, table.c.expires_at).where(
+            table.c.store == number
+        )
+    )
+    facts: list[Fact] = []
+    expiries: dict[Fact, Instant] = {}
+    for predicate, key, args, expires_at in rows:
+        fact = decode_fact(predicate, key, args)
+        facts.append(fact)
+        if expires_at is not None:
+            expiries[fact] = Instant(expires_at)
+    policy = policy_version(connection, number, None)
+    return StoredState(name, revision, tuple(facts), policy, number, expiries)
