@@ -81,19 +81,20 @@ _SQLITE_DISK_UNKNOWN: Final = frozenset(
 # By the beginning of PostgreSQL's error code, the longest first.
 _POSTGRESQL_PROBLEMS: Final = {
     "53100": "the disk under the database {place} is full; free some space on it",
-    "3D000": "the database {place} does not exist; create it, or give another --database-url",
     "25006": "the database {place} is read-only, perhaps a standby; give the primary's URL",
     "55P03": "the database {place} is locked for long by another process; try again",
     "42501": "the user may not create or use tables in the database {place}; grant it that",
-    "28": "the database {place} refuses this user; check the URL",
+    "3F000": "the user may not use any schema in the database {place}; grant it that",
     "53": "the database {place} is short of resources; try again",
     "57": "the database {place} is shutting down or cancelled the work; try again",
     "40": "the database {place} gave up a transaction; try again",
     "58": "the disk failed under the database {place}; check the disk and the server's log",
     "08": "the connection to the database {place} failed; try again",
 }
+# What fails while connecting comes without a code.
 _POSTGRESQL_UNREACHABLE: Final = (
-    "the database {place} cannot be reached; check the URL and that it runs"
+    "the database {place} cannot be reached; check the URL, that the server runs, and that it has "
+    "this database and user"
 )
 
 

@@ -201,6 +201,24 @@ def test_expiry_ends_permission_at_its_instant(two) -> None:
         assert runner.run(one.pdp.decide(at, question, (ANN,))).permitted
 
 
+def test_many_that_expire_at_once(two) -> None:
+    """They are taken out in a thread, once; the answers are the same."""
+    runner, one, _ = two
+    runner.run(one.publish(READERS))
+    until = utc_now() + timedelta(seconds=30)
+    names = [f"u{number}" for number in range(500)]
+    facts = [fact(f'has_role(User:{name}, "reader", Doc:x)') for name in names]
+    request = WriteRequest([*(Insert(each, instant_of(until)) for each in facts), Insert(ANN)])
+    runner.run(one.pap.write_facts("default", request))
+    moment = replace(one.pdp.moment("default"), evaluated_at=until)
+    assert not moment.has_facts_ready
+    for name, permitted in (("u1", False), ("ann", True), ("u499", False)):
+        question = Question(entity(f"User:{name}"), "read", entity("Doc:x"))
+        assert runner.run(one.pdp.decide(moment, question, ())).permitted is permitted
+        assert moment.has_facts_ready
+    assert len(moment.facts) == 1
+
+
 def test_a_precondition_is_refused_with_its_place(two) -> None:
     runner, one, _ = two
     runner.run(one.publish(READERS))

@@ -121,6 +121,31 @@ def packed_writes_have_each_their_own_revision_and_error(world: World) -> None:
 
 
 @promise
+def a_write_that_was_given_up_before_it_began_does_not_happen(world: World) -> None:
+    store = world.open()
+    released = hold_up(store)
+    waiting = [store.submit("default", WriteRequest(insert(role(name)))) for name in "abc"]
+    assert waiting[1].cancel()
+    released.set()
+    assert [waiting[0].result().revision, waiting[2].result().revision] == [1, 2]
+    assert not waiting[0].cancel()
+    assert facts_now(store) == {role("a"), role("c")} == replayed(store)
+
+
+@promise
+def closing_commits_what_was_submitted(world: World) -> None:
+    store = world.open()
+    released = hold_up(store)
+    waiting = [store.submit("default", WriteRequest(insert(role(name)))) for name in "abc"]
+    released.set()
+    store.close()
+    assert [one.result().revision for one in waiting] == [1, 2, 3]
+    with pytest.raises(RuntimeError, match="closed"):
+        store.submit("default", WriteRequest(insert(role("d"))))
+    assert facts_now(world.open()) == {role("a"), role("b"), role("c")}
+
+
+@promise
 def a_defect_in_one_write_spares_its_neighbours(world: World) -> None:
     store = world.open()
     released = hold_up(store)

@@ -29,6 +29,7 @@ from authz_service.errors import (
     PolicyChanged,
     PreconditionFailed,
 )
+from authz_service.facts import expiry
 from authz_service.facts.change import (
     About,
     AnyPattern,
@@ -44,6 +45,7 @@ from authz_service.facts.change import (
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import START, Instant
 from authz_service.replica.replica import Replica, ReplicaFault
+from authz_service.store import fact_store, pack
 from authz_service.store.writes import Written
 
 MINUTE = timedelta(minutes=1)
@@ -318,8 +320,17 @@ def new_url(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
         yield lambda: f"sqlite:///{folder}/{next(numbers)}.db"
 
 
+@pytest.fixture(autouse=True)
+def _small_bases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sort expiries anew after a few changes, and read in small pages."""
+    monkeypatch.setattr(expiry, "_FEW_CHANGES", 1)
+    monkeypatch.setattr(fact_store, "_PAGE", 2)
+    monkeypatch.setattr(fact_store, "_BATCH", 2)
+    monkeypatch.setattr(pack, "_PART", 2)
+
+
 def test_model(new_url: Callable[[], str]) -> None:
     run_state_machine_as_test(
         lambda: StoreModel(new_url),
-        settings=settings(max_examples=12, stateful_step_count=30, deadline=None),
+        settings=settings(max_examples=20, stateful_step_count=30, deadline=None),
     )
