@@ -24,8 +24,9 @@ from authz_service.store.pack import Pack
 T = TypeVar("T")
 Job = Callable[[Pack], T]
 
+# Of one pack: its jobs wait for each other, and other processes for the lock. A job may be larger by itself.
 _MOST_JOBS = 256
-"""In one pack: what the first of them waits for is bounded."""
+_MOST_FACTS = 5000
 
 
 @dataclass(slots=True)
@@ -71,14 +72,24 @@ class Committer:
 
     def _run(self) -> None:
         while True:
-            taken = [self._waiting.get()]
-            while len(taken) < _MOST_JOBS and not self._waiting.empty():
-                taken.append(self._waiting.get())
+            taken = self._take()
             pack = [one for one in taken if one and one.future.set_running_or_notify_cancel()]
             if pack:
                 self._commit(pack)
             if taken[-1] is None:
                 return
+
+    def _take(self) -> list[_Pending | None]:
+        """Wait for a job, and return it with those that wait behind it; None at the end of all."""
+        taken: list[_Pending | None] = []
+        facts = 0
+        while True:
+            one = self._waiting.get()
+            taken.append(one)
+            facts += len(one.named[1]) if one else 0
+            is_full = len(taken) >= _MOST_JOBS or facts >= _MOST_FACTS
+            if one is None or is_full or self._waiting.empty():
+                return taken
 
     def _commit(self, pack: Sequence[_Pending]) -> None:
         is_committing = False

@@ -133,6 +133,21 @@ def a_write_that_was_given_up_before_it_began_does_not_happen(world: World) -> N
 
 
 @promise
+def large_writes_are_packed_a_few_at_a_time(world: World) -> None:
+    """So that nobody waits for the lock for long; in order all the same."""
+    store = world.open()
+    released = hold_up(store)
+    sizes = (2000, 2000, 2000, 1, 6000, 1)
+    waiting = [
+        store.submit("default", WriteRequest(insert(*(role(f"{n}-{i}") for i in range(size)))))
+        for n, size in enumerate(sizes)
+    ]
+    released.set()
+    assert [one.result().revision for one in waiting] == [1, 2, 3, 4, 5, 6]
+    assert [len(batch.inserted) for batch in store.changes_after(START)] == list(sizes)
+
+
+@promise
 def closing_commits_what_was_submitted(world: World) -> None:
     store = world.open()
     released = hold_up(store)

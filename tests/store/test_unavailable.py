@@ -13,8 +13,8 @@ import pytest
 from writing import write
 
 import authz_service
-from authz_service.errors import StoreUnavailable
-from authz_service.facts.change import Insert, Write
+from authz_service.errors import RevisionUnknown, StoreUnavailable
+from authz_service.facts.change import Insert, Write, WriteRequest
 from authz_service.facts.fact import Fact
 from authz_service.facts.revision import Revision
 from authz_service.facts.value import Value
@@ -192,6 +192,31 @@ def test_a_copy_made_after_closing_is_complete(tmp_path: Path) -> None:
 
     assert copy.load() == state
     copy.close()
+
+
+def test_a_restored_backup(tmp_path: Path) -> None:
+    """The file is put back as it was; its next revisions are not those that were given out before."""
+    url = f"sqlite:///{tmp_path}/authz.db"
+    store = FactStore.open(url)
+    write(store, "default", inserts(0, 1))
+    store.close()
+    shutil.copy(tmp_path / "authz.db", tmp_path / "backup.db")
+    store = FactStore.open(url)
+    lost = store.write("default", WriteRequest(inserts(1, 1))).token
+    assert store.check_token("default", lost) == 2
+    store.close()
+    shutil.copy(tmp_path / "backup.db", tmp_path / "authz.db")
+
+    store = FactStore.open(url)
+    # Nobody has said yet that this is another life, but the revision is not there.
+    with pytest.raises(RevisionUnknown):
+        store.check_token("default", lost)
+    store.begin_life()
+    again = store.write("default", WriteRequest(inserts(2, 1))).token
+    with pytest.raises(RevisionUnknown):
+        store.check_token("default", lost)
+    assert store.check_token("default", again) == lost.revision
+    store.close()
 
 
 def test_messages_have_no_sql(tmp_path: Path) -> None:
