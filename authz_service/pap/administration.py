@@ -41,8 +41,9 @@ from authz_service.facts.revision import ConsistencyToken
 from authz_service.polar.diagnostic import Diagnostic, PolicyTestsFailed
 from authz_service.polar.policy import Policy
 from authz_service.replica.follower import Follower
-from authz_service.replica.replica import ActivePolicy, Replica
+from authz_service.replica.replica import ActivePolicy, Replica, StoreState
 from authz_service.store.fact_store import FactStore
+from authz_service.store.pack import ActiveVersion
 from authz_service.store.writes import Written
 
 T = TypeVar("T")
@@ -158,15 +159,14 @@ class PolicyAdministrationPoint:
             earlier = await asyncio.to_thread(self._store.written, store, request)
             if earlier is not None:
                 return await self._seen(earlier)
-        active = await self._checked(store, request)
+        checked_by = await self._checked(store, request)
         for _ in range(_MOST_TRIES):
-            version = active.version.version
             try:
-                future = self._store.submit(store, request, checked_by=version)
+                future = self._store.submit(store, request, checked_by)
                 return await self._seen(await asyncio.wrap_future(future))
             except PolicyChanged:
                 await self._follower.catch_up()
-                active = await self._checked(store, request)
+                checked_by = await self._checked(store, request)
         raise PolicyChanged("policies are published faster than facts can be checked; try again")
 
     async def _seen(self, written: Written) -> FactsWritten:
@@ -190,33 +190,30 @@ class PolicyAdministrationPoint:
             if given_up():
                 raise DeadlinePassed("nobody waits for this policy any longer")
 
-    async def _checked(self, store: str, request: WriteRequest) -> ActivePolicy[LoadedPolicy]:
+    async def _checked(self, store: str, request: WriteRequest) -> ActiveVersion:
         """Return the policy that can use what `request` inserts."""
         revision = self._replica.revision
         try:
-            return await asyncio.to_thread(_check, store, self._active(store), request)
+            return await asyncio.to_thread(_check, self._replica.state(store), request)
         except (NoPolicy, StoreNotFound, InvalidRequest):
             # The caller may know of a store or a policy that this process has not heard of yet.
             await self._follower.catch_up()
             if self._replica.revision == revision:
                 raise
-        return await asyncio.to_thread(_check, store, self._active(store), request)
-
-    def _active(self, store: str) -> ActivePolicy[LoadedPolicy] | None:
-        return self._replica.state(store).policy
+        return await asyncio.to_thread(_check, self._replica.state(store), request)
 
     async def _publish(
         self, store: str, files: Sequence[PolicyFile], loaded: LoadedPolicy, *, force: bool
     ) -> PolicyPublished:
         for _ in range(_MOST_TRIES):
-            active = self._active(store)
+            state = self._replica.state(store)
             publish = partial(
                 self._store.publish,
                 store,
                 tuple(files),
                 datetime.now(UTC),
-                replaces=active.version.version if active else 0,
-                orphaned=None if force else _orphaned(active, loaded.policy),
+                replaces=_active_version(state),
+                orphaned=None if force else _orphaned(state.policy, loaded.policy),
             )
             try:
                 published = await asyncio.to_thread(publish)
@@ -231,18 +228,22 @@ class PolicyAdministrationPoint:
         raise PolicyChanged("other policies are published again and again; try again")
 
 
-def _check(
-    store: str, active: ActivePolicy[LoadedPolicy] | None, request: WriteRequest
-) -> ActivePolicy[LoadedPolicy]:
-    if active is None:
-        message = f"the store `{store}` has no policy yet, so facts cannot be checked; publish one"
+def _active_version(state: StoreState[LoadedPolicy]) -> ActiveVersion:
+    return ActiveVersion(state.number, state.policy.version.version if state.policy else 0)
+
+
+def _check(state: StoreState[LoadedPolicy], request: WriteRequest) -> ActiveVersion:
+    if state.policy is None:
+        message = (
+            f"the store `{state.store}` has no policy yet, so facts cannot be checked; publish one"
+        )
         raise NoPolicy(message)
     for index, write in enumerate(request.writes):
         try:
-            _check_write(write, active.loaded.policy)
+            _check_write(write, state.policy.loaded.policy)
         except InvalidRequest as error:
             raise error.inside(f"writes[{index}]") from None
-    return active
+    return _active_version(state)
 
 
 def _check_write(write: Write, policy: Policy) -> None:

@@ -28,7 +28,7 @@ from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.store import dialect, reading, schema, tenants, upkeep
 from authz_service.store.committer import Committer
 from authz_service.store.database import Database
-from authz_service.store.pack import Pack, kept, store_number
+from authz_service.store.pack import ActiveVersion, Pack, kept, store_number
 from authz_service.store.policies import (
     Orphaned,
     Proposal,
@@ -149,9 +149,9 @@ class FactStore:
     # Writing.
 
     def submit(
-        self, store: str, request: WriteRequest, checked_by: int | None = None
+        self, store: str, request: WriteRequest, checked_by: ActiveVersion | None = None
     ) -> "Future[Written]":
-        """Have `request` committed, if `checked_by` is the active version of the policy (None: whichever).
+        """Have `request` committed, if `checked_by` is the active policy (None: whichever).
 
         The future raises StoreNotFound, PolicyChanged, PreconditionFailed, ExpiryPassed, IdempotencyKeyReused
         and StoreUnavailable. A future that can be cancelled was not begun.
@@ -161,7 +161,9 @@ class FactStore:
             (store, list(named_facts(request.writes))),
         )
 
-    def write(self, store: str, request: WriteRequest, checked_by: int | None = None) -> Written:
+    def write(
+        self, store: str, request: WriteRequest, checked_by: ActiveVersion | None = None
+    ) -> Written:
         """Do what `submit` does, and wait for it."""
         return self.submit(store, request, checked_by).result()
 
@@ -184,10 +186,10 @@ class FactStore:
         files: tuple[PolicyFile, ...],
         published_at: datetime,
         *,
-        replaces: int | None = None,
+        replaces: ActiveVersion | None = None,
         orphaned: Orphaned | None = None,
     ) -> Published:
-        """Make `files` the active policy in place of version `replaces` (0: of none, None: of whichever).
+        """Make `files` the active policy in place of the version `replaces` (None: of whichever).
 
         If they are the active policy already, nothing changes and that version is returned. Raises
         StoreNotFound, PolicyChanged if another version is active, and FactsOrphaned if `orphaned` says so of

@@ -9,12 +9,12 @@ Rule 4: time does not go back from one revision to the next, whatever the clocks
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
 from sqlalchemy import delete as delete_rows
 
-from authz_service.errors import StoreNotFound
+from authz_service.errors import PolicyChanged, StoreNotFound
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken, Revision
@@ -47,6 +47,16 @@ _SET_HEAD: Final = update(tables.head).values(
 
 # So many effects stand in one row of the log, so that no row is larger than a database allows.
 _PART = 1000
+
+
+class ActiveVersion(NamedTuple):
+    """The version of the policy, 0 for none, that is active in the store of this number.
+
+    A store that was made again under the same name counts its versions from 1 again.
+    """
+
+    store: int
+    version: int
 
 
 class Pack:
@@ -95,6 +105,13 @@ class Pack:
             newest = self.connection.scalar(_POLICY_VERSION, {"of_store": store})
             self._policy_versions[store] = newest or 0
         return self._policy_versions[store]
+
+    def check_active(self, store: int, expected: ActiveVersion | None) -> None:
+        """Raise PolicyChanged unless the policy of `store` is still the expected one; None expects none."""
+        active = ActiveVersion(store, self.policy_version(store))
+        if expected not in (None, active):
+            message = f"policy version {active.version} was published meanwhile; try again"
+            raise PolicyChanged(message)
 
     def set_policy_version(self, store: int, version: int) -> None:
         self._policy_versions[store] = version

@@ -12,12 +12,12 @@ from heapq import nsmallest
 
 from sqlalchemy import Connection, insert, select
 
-from authz_service.errors import FactsOrphaned, PolicyChanged
+from authz_service.errors import FactsOrphaned
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.store import tables
-from authz_service.store.pack import Pack
+from authz_service.store.pack import ActiveVersion, Pack
 from authz_service.store.rows import Kind, Mark, decode_policy, encode_files
 
 Orphaned = Callable[[Fact], bool]
@@ -42,13 +42,13 @@ class Published:
 class Proposal:
     """A policy to publish, and what was found out about it so far.
 
-    It takes the place of version `replaces`, 0 for none and None for whichever. No fact that was stored at the
+    It takes the place of the version `replaces`, None for whichever. No fact that was stored at the
     revision `seen` is `orphaned` by it; None if that is not asked.
     """
 
     files: tuple[PolicyFile, ...]
     published_at: datetime
-    replaces: int | None = None
+    replaces: ActiveVersion | None = None
     orphaned: Orphaned | None = None
     seen: Revision = EMPTY
 
@@ -59,10 +59,8 @@ def publish(pack: Pack, store_name: str, proposal: Proposal) -> Published:
     Raises StoreNotFound, PolicyChanged if another version is active than the one to replace, FactsOrphaned.
     """
     store = pack.store(store_name)
+    pack.check_active(store, proposal.replaces)
     active = pack.policy_version(store)
-    if proposal.replaces not in (None, active):
-        message = f"policy version {active} was published while this one was checked; try again"
-        raise PolicyChanged(message)
     files = tuple(sorted(proposal.files))
     if active:
         version = policy_version(pack.connection, store, active)

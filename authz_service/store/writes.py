@@ -12,7 +12,6 @@ from typing import assert_never
 from authz_service.errors import (
     ExpiryPassed,
     IdempotencyKeyReused,
-    PolicyChanged,
     PreconditionFailed,
 )
 from authz_service.facts.change import (
@@ -31,7 +30,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.store.ledger import Ledger, Stored
-from authz_service.store.pack import Pack
+from authz_service.store.pack import ActiveVersion, Pack
 from authz_service.store.rows import (
     Effect,
     Mark,
@@ -58,10 +57,10 @@ def write_facts(
     pack: Pack,
     store_name: str,
     request: WriteRequest,
-    policy_version: int | None,
+    checked_by: ActiveVersion | None,
     keys_kept: timedelta,
 ) -> Written:
-    """Apply `request`, which was checked against that version of the policy; None if by none.
+    """Apply `request`, which was checked by that version of the policy; None if by none.
 
     Raises StoreNotFound, IdempotencyKeyReused, PolicyChanged, PreconditionFailed and ExpiryPassed; the last
     two name the place in the request.
@@ -70,10 +69,8 @@ def write_facts(
     key = request.idempotency_key
     if key is not None and (kept := pack.kept(store, key)) is not None:
         return repeated(request, kept, pack.incarnation, store)
+    pack.check_active(store, checked_by)
     active = pack.policy_version(store)
-    if policy_version not in (None, active):
-        message = f"policy version {active} was published while the facts were checked; try again"
-        raise PolicyChanged(message)
     draft = _Draft(pack.ledger, store, pack.instant)
     draft.check(request)
     results = tuple(draft.apply(index, write) for index, write in enumerate(request.writes))

@@ -58,6 +58,7 @@ from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import string
 from authz_service.replica.replica import Replica, ReplicaFault
+from authz_service.store.pack import ActiveVersion
 
 Promise = Callable[[World], None]
 PROMISES: list[Promise] = []
@@ -539,18 +540,43 @@ def a_write_that_was_checked_by_another_policy_is_refused(world: World) -> None:
     """The policy comes first, from another process: whatever the facts were checked by is not active."""
     store, other = world.open(), world.open()
     with pytest.raises(PolicyChanged):
-        store.write("default", WriteRequest(insert(role("ann"))), checked_by=1)
+        store.write("default", WriteRequest(insert(role("ann"))), checked_by=ActiveVersion(0, 1))
     assert store.publish("default", policy("one"), NOON).version.version == 1
     assert (
-        store.write("default", WriteRequest(insert(role("ann"))), checked_by=1).policy_version == 1
+        store.write(
+            "default", WriteRequest(insert(role("ann"))), checked_by=ActiveVersion(0, 1)
+        ).policy_version
+        == 1
     )
     checked_by = store.policy("default", None).version
     other.publish("default", policy("two"), NOON)
     with pytest.raises(PolicyChanged):
-        store.write("default", WriteRequest(insert(role("bob"))), checked_by=checked_by)
+        store.write(
+            "default", WriteRequest(insert(role("bob"))), checked_by=ActiveVersion(0, checked_by)
+        )
     assert facts_now(store) == {role("ann")}
     assert store.head().revision == 3
-    assert store.write("default", WriteRequest(insert(role("bob"))), checked_by=2).revision == 4
+    assert (
+        store.write(
+            "default", WriteRequest(insert(role("bob"))), checked_by=ActiveVersion(0, 2)
+        ).revision
+        == 4
+    )
+
+
+@promise
+def the_policy_of_a_deleted_store_checks_nothing_for_its_successor(world: World) -> None:
+    """The name and the version are the same, the store is another."""
+    store = world.open()
+    former = ActiveVersion(store.create_store("other").store, 1)
+    store.publish("other", policy("one"), NOON)
+    store.delete_store("other")
+    store.create_store("other")
+    store.publish("other", policy("two"), NOON)
+    with pytest.raises(PolicyChanged):
+        store.write("other", WriteRequest(insert(role("ann"))), former)
+    with pytest.raises(PolicyChanged):
+        store.publish("other", policy("three"), NOON, replaces=former)
 
 
 @promise
@@ -564,15 +590,26 @@ def a_policy_finds_the_orphans_written_while_it_was_checked(world: World) -> Non
     def orphaned(fact: Fact) -> bool:
         if not written:
             written.append(role("bob"))
-            other.write("default", WriteRequest(insert(role("bob"), role("cyd"))), checked_by=1)
-            other.write("default", WriteRequest(delete(role("cyd"))), checked_by=1)
+            other.write(
+                "default",
+                WriteRequest(insert(role("bob"), role("cyd"))),
+                checked_by=ActiveVersion(0, 1),
+            )
+            other.write(
+                "default", WriteRequest(delete(role("cyd"))), checked_by=ActiveVersion(0, 1)
+            )
         return fact != role("ann")
 
     with pytest.raises(FactsOrphaned) as caught:
-        store.publish("default", policy("two"), NOON, replaces=1, orphaned=orphaned)
+        store.publish(
+            "default", policy("two"), NOON, replaces=ActiveVersion(0, 1), orphaned=orphaned
+        )
     assert (caught.value.facts, caught.value.count) == ((str(role("bob")),), 1)
     assert store.policy("default", None).version == 1
-    assert store.publish("default", policy("two"), NOON, replaces=1).version.version == 2
+    assert (
+        store.publish("default", policy("two"), NOON, replaces=ActiveVersion(0, 1)).version.version
+        == 2
+    )
 
 
 @promise
@@ -583,16 +620,24 @@ def a_policy_that_orphans_facts_names_them(world: World) -> None:
     world.passes(SECOND)
     with pytest.raises(FactsOrphaned) as caught:
         store.publish(
-            "default", policy("one"), NOON, replaces=0, orphaned=lambda fact: fact != role("ann")
+            "default",
+            policy("one"),
+            NOON,
+            replaces=ActiveVersion(0, 0),
+            orphaned=lambda fact: fact != role("ann"),
         )
     assert caught.value.count == 25
     assert caught.value.facts == tuple(str(role(f"u{number:02}")) for number in range(10))
     assert store.head().revision == 2
     with pytest.raises(PolicyChanged):
-        store.publish("default", policy("one"), NOON, replaces=3)
-    nothing = store.publish("default", policy("one"), NOON, replaces=0, orphaned=lambda _: False)
+        store.publish("default", policy("one"), NOON, replaces=ActiveVersion(0, 3))
+    nothing = store.publish(
+        "default", policy("one"), NOON, replaces=ActiveVersion(0, 0), orphaned=lambda _: False
+    )
     assert nothing.version.version == 1
-    same = store.publish("default", policy("one"), NOON, replaces=1, orphaned=lambda _: True)
+    same = store.publish(
+        "default", policy("one"), NOON, replaces=ActiveVersion(0, 1), orphaned=lambda _: True
+    )
     assert same == nothing
 
 

@@ -46,6 +46,7 @@ from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import START, Instant
 from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store import fact_store, pack
+from authz_service.store.pack import ActiveVersion
 from authz_service.store.writes import Written
 
 MINUTE = timedelta(minutes=1)
@@ -140,7 +141,7 @@ class StoreModel(RuleBasedStateMachine):
         self, drawn: list[object], conditions: list[object], key: str | None, *, stale: bool
     ) -> None:
         request = self.request(drawn, conditions, key)
-        checked_by = self.history[-1].version + stale
+        checked_by = ActiveVersion(0, self.history[-1].version + stale)
         expected = self.expected(request, stale=stale)
         if isinstance(expected, type):
             with pytest.raises(expected):
@@ -185,7 +186,7 @@ class StoreModel(RuleBasedStateMachine):
     def retry(self, data: st.DataObject) -> None:
         request, written, until = self.keys[data.draw(st.sampled_from(sorted(self.keys)))]
         if until > self.now:
-            assert self.store.write("default", request, 99) == written
+            assert self.store.write("default", request, ActiveVersion(0, 99)) == written
 
     @rule(text=st.sampled_from("pq"))
     def publish(self, text: str) -> None:
