@@ -9,7 +9,7 @@ import marshal
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from collections.abc import Set as AbstractSet
-from itertools import chain, islice
+from itertools import islice
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -259,10 +259,8 @@ def _ready(answered: _Compiled, kind: Kind, ids: Ids) -> tuple[object, ...]:
 
 def _named(policy: Policy) -> frozenset[Value]:
     """Return the values that the policy tells apart from others of their type."""
-    shapes = chain.from_iterable(policy.shapes.by_predicate.values())
-    listed = (arg.values for shape in shapes for arg in shape.args if arg.values is not None)
     actions = {string(action) for actions in policy.actions.values() for action in actions or ()}
-    return frozenset(actions).union(*listed, *map(constants, policy.rules))
+    return policy.shapes.named.union(actions, *map(constants, policy.rules))
 
 
 def compiled(source: Source, name: str) -> Module:

@@ -3,7 +3,9 @@
 Not changed once a snapshot has it. The ids are shared with every later snapshot and only grow.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import rshift
 
 from authz_service.facts.fact import AnyValue, Fact, FactPattern
 from authz_service.facts.ids import FIRST_INTEGER, TYPE_SHIFT, Ids
@@ -11,6 +13,9 @@ from authz_service.facts.rows import Row, Rows
 from authz_service.facts.value import INTEGER, Value
 
 SPARE_IDS = 4096
+
+# So many rows are looked at in about a millisecond.
+_PART = 2048
 
 
 Signature = tuple[str, int]
@@ -57,6 +62,23 @@ class Tables:
         for signature, rows in self.by_signature.items():
             if pattern.predicate in (None, signature[0]):
                 yield from self._matching(signature, rows, pattern.args)
+
+    def kinds(self, named: Iterable[Value]) -> Iterator[Fact | None]:
+        """Yield facts of each kind, see `FactSnapshot.kinds`. Costs a tenth of a microsecond for each value."""
+        apart = {found: found for value in named if (found := self.ids.find(value)) is not None}
+        for (predicate, _), rows in self.by_signature.items():
+            if len(rows) and not rows.columns:
+                yield Fact(predicate, ())
+            seen: set[tuple[int, ...]] = set()
+            for start in range(0, len(rows), _PART):
+                columns = [column[start : start + _PART] for column in rows.columns]
+                # All of this runs in C, but for what is new.
+                kinds = zip(*(_kinds(column, apart) for column in columns), strict=True)
+                examples = dict(zip(kinds, zip(*columns, strict=True), strict=True))
+                for kind in examples.keys() - seen:
+                    seen.add(kind)
+                    yield Fact(predicate, tuple(map(self.ids.value, examples[kind])))
+                yield None
 
     def changed(self, changes: Mapping[Fact, bool]) -> "Tables":
         """Return these facts with those that map to true and without those that map to false.
@@ -117,6 +139,11 @@ ANY = AnyValue()
 
 def signature_of(fact: Fact) -> Signature:
     return fact.predicate, len(fact.args)
+
+
+def _kinds(column: Sequence[int], apart: Mapping[int, int]) -> Iterator[int]:
+    """Return ids that are in `apart` as they are, and the type numbers of others."""
+    return map(apart.get, column, map(rshift, column, repeat(TYPE_SHIFT)))
 
 
 def _test(arg: Value | AnyValue, ids: Ids) -> Callable[[int], bool]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from threading import Event
 from typing import TypeVar
 
@@ -36,6 +35,7 @@ from authz_service.facts.change import (
     WriteResult,
 )
 from authz_service.facts.fact import Fact
+from authz_service.facts.instant import instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.polar.diagnostic import Diagnostic, PolicyTestsFailed
@@ -44,6 +44,7 @@ from authz_service.replica.follower import Follower
 from authz_service.replica.replica import ActivePolicy, Replica, StoreState
 from authz_service.store.fact_store import FactStore
 from authz_service.store.pack import ActiveVersion
+from authz_service.store.policies import Orphaned, Published, refuse_orphans
 from authz_service.store.writes import Written
 
 T = TypeVar("T")
@@ -207,16 +208,24 @@ class PolicyAdministrationPoint:
     ) -> PolicyPublished:
         for _ in range(_MOST_TRIES):
             state = self._replica.state(store)
-            publish = partial(
-                self._store.publish,
-                store,
-                tuple(files),
-                datetime.now(UTC),
-                replaces=_active_version(state),
-                orphaned=None if force else _orphaned(state.policy, loaded.policy),
-            )
+            orphaned = None if force else _orphaned(state.policy, loaded.policy)
+
+            def work(
+                state: StoreState[LoadedPolicy] = state, orphaned: Orphaned | None = orphaned
+            ) -> Published:
+                if orphaned is not None:
+                    _look_for_orphans(state, loaded.policy, orphaned)
+                return self._store.publish(
+                    store,
+                    tuple(files),
+                    datetime.now(UTC),
+                    replaces=_active_version(state),
+                    orphaned=orphaned,
+                    seen=state.revision,
+                )
+
             try:
-                published = await asyncio.to_thread(publish)
+                published = await asyncio.to_thread(work)
             except PolicyChanged:
                 await self._follower.catch_up()
                 continue
@@ -268,9 +277,20 @@ def _check_fact(fact: Fact, policy: Policy, field: str) -> None:
         raise error.inside(field) from None
 
 
-def _orphaned(
-    active: ActivePolicy[LoadedPolicy] | None, policy: Policy
-) -> Callable[[Fact], bool] | None:
+def _look_for_orphans(state: StoreState[LoadedPolicy], policy: Policy, orphaned: Orphaned) -> None:
+    """Raise FactsOrphaned if there are facts of no use, and give way to questions between small parts."""
+    assert state.policy is not None
+    named = policy.shapes.named | state.policy.loaded.policy.shapes.named
+    facts = state.facts_at(instant_of(datetime.now(UTC)))
+    for fact in facts.kinds(named):
+        if fact is None:
+            time.sleep(_PAUSE_SECONDS)
+        elif orphaned(fact):
+            # The kind is one that the policy cannot use; its facts may be gone.
+            refuse_orphans(filter(orphaned, facts))
+
+
+def _orphaned(active: ActivePolicy[LoadedPolicy] | None, policy: Policy) -> Orphaned | None:
     """Return what tells facts that the active policy can use and `policy` cannot."""
     if active is None:
         return None

@@ -105,6 +105,12 @@ class Shapes:
             index.add(len(group), (arg.accepted for arg in shape.args))
             group.append(shape)
         self._types = {key: self._types_at(*key) for key in self._indexes}
+        everything = chain.from_iterable(self.by_predicate.values())
+        listed = (
+            arg.values for shape in everything for arg in shape.args if arg.values is not None
+        )
+        self.named: frozenset[Value] = frozenset().union(*listed)
+        """The values that shapes tell apart from others of their type."""
         self._declarations = declarations
 
     def _types_at(self, predicate: str, arity: int) -> list[frozenset[str]]:

@@ -14,7 +14,6 @@ Rule 6: a token of another life of the database, or of another store, is refused
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -24,7 +23,7 @@ from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, Writ
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
-from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.store import dialect, reading, schema, tenants, upkeep
 from authz_service.store.committer import Committer
 from authz_service.store.database import Database
@@ -35,7 +34,6 @@ from authz_service.store.policies import (
     Published,
     policy_version,
     publish,
-    refuse_orphans,
 )
 from authz_service.store.reading import FactPage, Head, LogPage, StoredState
 from authz_service.store.writes import Written, named_facts, repeated, write_facts
@@ -188,30 +186,17 @@ class FactStore:
         *,
         replaces: ActiveVersion | None = None,
         orphaned: Orphaned | None = None,
+        seen: Revision = EMPTY,
     ) -> Published:
         """Make `files` the active policy in place of the version `replaces` (None: of whichever).
 
         If they are the active policy already, nothing changes and that version is returned. Raises
         StoreNotFound, PolicyChanged if another version is active, and FactsOrphaned if `orphaned` says so of
-        a stored fact; without it nothing is asked, and facts of no use stay stored.
+        a stored fact; without it nothing is asked, and facts of no use stay stored. It is asked about all that
+        was written after the revision `seen`, while nobody can write: look at the others before.
         """
-        proposal = Proposal(files, published_at, replaces, orphaned)
-        if orphaned is not None:
-            proposal = replace(proposal, seen=self._refuse_orphans(store, proposal))
+        proposal = Proposal(files, published_at, replaces, orphaned, seen)
         return self._committer.submit(lambda pack: publish(pack, store, proposal)).result()
-
-    def _refuse_orphans(self, store: str, proposal: Proposal) -> Revision:
-        """Look at all facts, without keeping anyone from writing."""
-        with self._database.reading() as connection:
-            number = store_number(connection, store)
-            active = policy_version(connection, number, None)
-        orphaned = proposal.orphaned
-        page = self.read(store, EVERYTHING, size=_PAGE)
-        is_same = active is not None and active.files == tuple(sorted(proposal.files))
-        if orphaned is not None and not is_same:
-            facts = (one.fact for one in self._pages(store, EVERYTHING, page))
-            refuse_orphans(filter(orphaned, facts))
-        return page.revision
 
     # Reading.
 

@@ -1,8 +1,7 @@
 """Policies in the database: publishing, and which version was active when.
 
-A policy that cannot use stored facts is found out in two steps: all facts are looked at before the lock is
-taken, under the lock only what was written since. To refuse a policy for what was stored at one revision, the
-lock is not needed.
+Whether a policy cannot use stored facts is found out in two steps. Who publishes looks at all facts of one
+revision before, for which the lock is not needed; under the lock, only what was written since is looked at.
 """
 
 from collections.abc import Callable, Iterable

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -234,3 +234,30 @@ class SnapshotModel(RuleBasedStateMachine):
 
 TestSnapshotModel = SnapshotModel.TestCase
 TestSnapshotModel.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+
+
+def kind(fact: Fact, named: frozenset[Value]) -> tuple[object, ...]:
+    return fact.predicate, *(arg if arg in named else arg.type for arg in fact.args)
+
+
+@given(
+    stored=st.frozensets(facts, max_size=30),
+    changes=st.dictionaries(facts, st.booleans(), max_size=10),
+    named=st.frozensets(values, max_size=4),
+    merged=st.booleans(),
+    part=st.integers(1, 5),
+)
+def test_facts_of_each_kind(stored, changes, named, merged, part):
+    snapshot = FactSnapshot(stored).changed(changes)
+    if merged:
+        snapshot = snapshot.merged()
+    before, tables._PART = tables._PART, part
+    try:
+        found = [fact for fact in snapshot.kinds(named) if fact is not None]
+    finally:
+        tables._PART = before
+    kinds = {kind(fact, named) for fact in snapshot}
+    assert kinds <= {kind(fact, named) for fact in found}
+    assert set(found) <= stored | set(changes)
+    if merged:
+        assert kinds == {kind(fact, named) for fact in found}

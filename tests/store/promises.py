@@ -585,24 +585,18 @@ def a_policy_finds_the_orphans_written_while_it_was_checked(world: World) -> Non
     store, other = world.open(), world.open()
     store.publish("default", policy("one"), NOON)
     write(store, *insert(role("ann")))
-    written: list[Fact] = []
-
-    def orphaned(fact: Fact) -> bool:
-        if not written:
-            written.append(role("bob"))
-            other.write(
-                "default",
-                WriteRequest(insert(role("bob"), role("cyd"))),
-                checked_by=ActiveVersion(0, 1),
-            )
-            other.write(
-                "default", WriteRequest(delete(role("cyd"))), checked_by=ActiveVersion(0, 1)
-            )
-        return fact != role("ann")
-
+    seen = store.head().revision
+    # By now all facts were looked at; these come before the lock is taken.
+    for writes in (insert(role("bob"), role("cyd")), delete(role("cyd"))):
+        other.write("default", WriteRequest(writes), checked_by=ActiveVersion(0, 1))
     with pytest.raises(FactsOrphaned) as caught:
         store.publish(
-            "default", policy("two"), NOON, replaces=ActiveVersion(0, 1), orphaned=orphaned
+            "default",
+            policy("two"),
+            NOON,
+            replaces=ActiveVersion(0, 1),
+            orphaned=lambda fact: fact not in (role("ann"), role("cyd")),
+            seen=seen,
         )
     assert (caught.value.facts, caught.value.count) == ((str(role("bob")),), 1)
     assert store.policy("default", None).version == 1
