@@ -89,10 +89,30 @@ def asking(
             fail(f"{failed}{more}; --skip-tests publishes it all the same", EXIT_FINDINGS)
         errors = f"{count} errors" if count > 1 else "an error"
         fail(f"the policy has {errors}{more}", EXIT_POLICY)
-    except (authz.InvalidRequest, authz.NotFound) as error:
+    except authz.FactsOrphaned as error:
+        _fail_for_orphans(error, as_json=as_json)
+    except (
+        authz.InvalidRequest,
+        authz.NotFound,
+        authz.AlreadyExists,
+        authz.Compacted,
+        authz.PreconditionFailed,
+    ) as error:
         fail(_sentence(error), EXIT_USAGE)
     except authz.AuthzError as error:
         fail(_sentence(error), EXIT_UNANSWERED)
+
+
+def _fail_for_orphans(error: authz.FactsOrphaned, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json({"orphaned": list(error.facts), "count": error.count})
+    for fact in error.facts if not as_json else ():
+        stderr.print(fact, markup=False, highlight=False)
+    hidden = error.count - len(error.facts)
+    facts = f"{error.count} stored facts" if error.count > 1 else "a stored fact"
+    more = f", {hidden} of them not shown" if hidden else ""
+    cure = f"delete them, or publish it with --force ({error.reason})"
+    fail(f"{facts} would be of no use to the policy{more}; {cure}", EXIT_USAGE)
 
 
 def _sentence(error: authz.AuthzError) -> str:

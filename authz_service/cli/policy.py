@@ -98,11 +98,18 @@ app.command()(verify)
 
 
 @app.command()
-def publish(
+def publish(  # noqa: PLR0913 - one parameter for each argument and option
     paths: Paths,
     *,
     skip_tests: Annotated[
         bool, typer.Option("--skip-tests", help="Publish it even if its own tests fail.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Publish it even if it cannot use stored facts; they stay, and do not count.",
+        ),
     ] = False,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
@@ -111,13 +118,14 @@ def publish(
 ) -> None:
     """Check a policy, run its tests, and make it the active one. It replaces the policy before.
 
-    Exit code 3 means that the policy has errors, 1 that its tests fail; the old policy stays active.
+    Exit code 3 means that the policy has errors, 1 that its tests fail, 2 that it cannot use stored facts
+    which the active policy can; the old policy stays active.
 
     Example: authz policy publish policies/security_company
     """
     files = {file.name: file.text for file in read_files(paths)}
     with output.asking(target, store, timeout, as_json=as_json) as client:
-        published = client.publish_policy(files, skip_tests=skip_tests)
+        published = client.publish_policy(files, skip_tests=skip_tests, force=force)
     if as_json:
         output.print_json(
             {

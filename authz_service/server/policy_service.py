@@ -34,7 +34,10 @@ class PolicyService(PolicyServiceServicer):
     ) -> pb.PublishPolicyResponse:
         store = codec.store_name(request.store)
         published = await self._pap.publish(
-            store, codec.policy_files(request), skip_tests=request.skip_tests
+            store,
+            codec.policy_files(request),
+            skip_tests=request.skip_tests,
+            force=request.force,
         )
         await self._on_published()
         return pb.PublishPolicyResponse(

@@ -51,7 +51,7 @@ _DIAGNOSTICS_BYTES = 3000
 
 
 def status_of(error: errors.AuthzError) -> status_pb2.Status:
-    """Return the status of `error`, with its reason, its field and the findings about a policy."""
+    """Return the status of `error`: with its reason, its field, and what is the matter with a policy."""
     code = TABLE[type(error)]
     details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
     if error.field:
@@ -61,6 +61,8 @@ def status_of(error: errors.AuthzError) -> status_pb2.Status:
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
     if isinstance(error, PolicyInvalid):
         details.append(_packed(findings_message(error.diagnostics)))
+    if isinstance(error, errors.FactsOrphaned):
+        details.append(_packed(_orphans_message(error)))
     message = _cut(error.message, _MESSAGE_BYTES)
     return status_pb2.Status(code=code.value[0], message=message, details=details)
 
@@ -100,6 +102,18 @@ def findings_message(diagnostics: Sequence[Diagnostic]) -> policy_service_pb2.Po
         shown.append(message)
     omitted = len(diagnostics) - len(shown)
     return policy_service_pb2.PolicyDiagnostics(diagnostics=shown, omitted=omitted)
+
+
+def _orphans_message(error: errors.FactsOrphaned) -> policy_service_pb2.OrphanedFacts:
+    """Return as many of the facts as there is room for, and how many there are in all."""
+    shown: list[str] = []
+    room = _DIAGNOSTICS_BYTES
+    for fact in error.facts:
+        room -= len(fact.encode())
+        if room < 0:
+            break
+        shown.append(fact)
+    return policy_service_pb2.OrphanedFacts(facts=shown, count=error.count)
 
 
 def _cut(text: str, size: int) -> str:

@@ -317,3 +317,29 @@ def test_the_demo_runs_and_compares(tmp_path):
     )
     assert shown.returncode == 1
     assert "16 questions, 1 answers other than expected" in shown.stdout
+
+
+def test_a_policy_that_orphans_facts_needs_force(serve, tmp_path):
+    target = serve().target
+    before, after = tmp_path / "before.polar", tmp_path / "after.polar"
+    after.write_text(
+        'actor User {} resource Doc { permissions = ["read"]; roles = ["a"]; "read" if "a"; }'
+    )
+    before.write_text(after.read_text() + " declare has_permission(User, String, Doc);")
+    assert run("policy", "publish", str(before), target=target).returncode == 0
+    fact = 'has_permission(User:bob, "read", Doc:x)'
+    assert run("facts", "write", fact, target=target).returncode == 0
+    refused = run("policy", "publish", str(after), target=target)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"{fact}\nerror: a stored fact would be of no use to the policy; delete them, or publish it with "
+        "--force (FACTS_ORPHANED)\n"
+    )
+    as_json = run("policy", "publish", str(after), "--json", target=target)
+    assert json.loads(as_json.stdout) == {"orphaned": [fact], "count": 1}
+    forced = run("policy", "publish", str(after), "--force", target=target)
+    assert (forced.returncode, forced.stdout) == (
+        0,
+        "policy version 2 is active, it has no tests\n",
+    )
+    assert run("facts", "read", target=target).stdout == f"{fact}\n"

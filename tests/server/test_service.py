@@ -348,12 +348,26 @@ def test_facts_of_a_declared_permission_count_and_others_are_refused(service):
     with pytest.raises(authz.AuthzError, match="cannot use 1 of the stored facts") as refused:
         service.client.publish_policy({"policy.polar": TESTED})
     assert refused.value.reason == "FACTS_ORPHANED"
+    assert refused.value.facts == ('has_permission(User:bob, "read", Doc:x)',)
+    assert refused.value.count == 1
     assert service.client.authorize("User:bob", "read", "Doc:x")
     service.client.write_facts(delete=['has_permission(User:bob, "read", Doc:x)'])
     service.client.publish_policy({"policy.polar": TESTED})
     assert not service.client.authorize("User:bob", "read", "Doc:x")
     with pytest.raises(authz.InvalidRequest, match="or `declare has_permission"):
         service.client.write_facts(insert=['has_permission(User:eve, "read", Doc:x)'])
+
+
+def test_facts_orphaned_by_force_stay_stored_and_do_not_count(service):
+    declared = TESTED + "declare has_permission(User, String, Doc);\n"
+    service.client.publish_policy({"policy.polar": declared})
+    orphan = 'has_permission(User:bob, "read", Doc:x)'
+    service.client.write_facts(insert=[orphan])
+    assert service.client.publish_policy({"policy.polar": TESTED}, force=True).version == 2
+    assert [str(fact) for fact in service.client.read_facts()] == [orphan]
+    assert not service.client.authorize("User:bob", "read", "Doc:x")
+    service.client.publish_policy({"policy.polar": declared})
+    assert service.client.authorize("User:bob", "read", "Doc:x")
 
 
 def test_the_current_time_is_the_time_of_the_answer(service):

@@ -104,12 +104,16 @@ class AsyncClient:
         return self._iterate(call, self._settings.timeout_or_default(timeout))
 
     def publish_policy(
-        self, files: Mapping[str, str], *, skip_tests: bool = False, timeout: float | None = None
+        self,
+        files: Mapping[str, str],
+        *,
+        skip_tests: bool = False,
+        force: bool = False,
+        timeout: float | None = None,
     ) -> Pending[PublishedPolicy]:
         """See Client.publish_policy."""
-        return self._start(
-            calls.publish_policy(self._settings.store, files, skip_tests=skip_tests), timeout
-        )
+        call = calls.publish_policy(self._settings.store, files, skip_tests=skip_tests, force=force)
+        return self._start(call, timeout)
 
     def get_policy(self, version: int = 0, *, timeout: float | None = None) -> Pending[Policy]:
         """See Client.get_policy."""

@@ -188,12 +188,13 @@ def _read_page(request: fact_pb.ReadFactsRequest) -> Call[FactPage]:
 
 @refusing_the_unrepresentable()
 def publish_policy(
-    store: str, files: Mapping[str, str], *, skip_tests: bool
+    store: str, files: Mapping[str, str], *, skip_tests: bool, force: bool
 ) -> Call[PublishedPolicy]:
     request = policy_pb.PublishPolicyRequest(
         store=store,
         files=[policy_pb.PolicyFile(name=name, text=text) for name, text in files.items()],
         skip_tests=skip_tests,
+        force=force,
     )
     return Call(
         "/authz.v1.PolicyService/PublishPolicy",

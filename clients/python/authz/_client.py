@@ -120,15 +120,21 @@ class Client:
         return self._iterate(call, self._settings.timeout_or_default(timeout))
 
     def publish_policy(
-        self, files: Mapping[str, str], *, skip_tests: bool = False, timeout: float | None = None
+        self,
+        files: Mapping[str, str],
+        *,
+        skip_tests: bool = False,
+        force: bool = False,
+        timeout: float | None = None,
     ) -> PublishedPolicy:
         """Make these files, text by name, the whole active policy.
 
-        Raises PolicyRejected if they have errors, or if tests in them fail and are not skipped.
+        Raises PolicyRejected if they have errors, or if tests in them fail and are not skipped, and
+        FactsOrphaned if they cannot use stored facts that the active policy can: such facts stay
+        stored with `force`, and do not count.
         """
-        return self._ask(
-            calls.publish_policy(self._settings.store, files, skip_tests=skip_tests), timeout
-        )
+        call = calls.publish_policy(self._settings.store, files, skip_tests=skip_tests, force=force)
+        return self._ask(call, timeout)
 
     def get_policy(self, version: int = 0, *, timeout: float | None = None) -> Policy:
         """Return a policy version as it was published; 0 is the active one."""

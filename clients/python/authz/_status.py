@@ -11,22 +11,30 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from authz.errors import (
+    FACTS_ORPHANED,
+    NO_POLICY,
     POLICY_INVALID,
     POLICY_TESTS_FAILED,
+    PRECONDITION_FAILED,
+    AlreadyExists,
     AuthzError,
+    Compacted,
     DeadlineExceeded,
     Diagnostic,
+    FactsOrphaned,
     InvalidRequest,
     LimitReached,
     NotFound,
     NotReady,
     PolicyRejected,
+    PreconditionFailed,
+    Refused,
     ServiceError,
     Unavailable,
     UnexpectedAnswer,
 )
 from authz.v1.authorization_service_pb2 import QuestionError
-from authz.v1.policy_service_pb2 import PolicyDiagnostic, PolicyDiagnostics
+from authz.v1.policy_service_pb2 import OrphanedFacts, PolicyDiagnostic, PolicyDiagnostics
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
@@ -38,12 +46,22 @@ ERRORS: Final[dict[grpc.StatusCode, type[AuthzError]]] = {
         for error in (
             InvalidRequest,
             NotFound,
-            NotReady,
+            AlreadyExists,
+            Refused,
+            Compacted,
             LimitReached,
             DeadlineExceeded,
             Unavailable,
         )
     },
+}
+
+_NARROWER: Final[dict[str, type[AuthzError]]] = {
+    POLICY_INVALID: PolicyRejected,
+    POLICY_TESTS_FAILED: PolicyRejected,
+    NO_POLICY: NotReady,
+    PRECONDITION_FAILED: PreconditionFailed,
+    FACTS_ORPHANED: FactsOrphaned,
 }
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -57,14 +75,17 @@ class _Details:
     field: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     omitted: int = 0
+    orphans: tuple[str, ...] = ()
+    orphan_count: int = 0
 
 
 def error_of_status(
     code: grpc.StatusCode, message: str, *, reason: str = "", field: str = ""
 ) -> AuthzError:
     error = ERRORS.get(code, ServiceError)
-    if error is InvalidRequest and reason in (POLICY_INVALID, POLICY_TESTS_FAILED):
-        error = PolicyRejected
+    narrower = _NARROWER.get(reason, error)
+    if issubclass(narrower, error):
+        error = narrower
     return error(message, code=code, reason=reason, field=field)
 
 
@@ -84,6 +105,9 @@ def error_of_call(failure: grpc.RpcError, target: str, timeout: float) -> AuthzE
     if isinstance(error, PolicyRejected):
         error.diagnostics = details.diagnostics
         error.omitted = details.omitted
+    if isinstance(error, FactsOrphaned):
+        error.facts = details.orphans
+        error.count = details.orphan_count
     return error
 
 
@@ -115,7 +139,8 @@ def _packed_details(failure: grpc.RpcError) -> Iterator[PackedMessage]:
 
 
 def _read_detail(detail: PackedMessage, details: _Details) -> None:
-    info, bad_request, findings = ErrorInfo(), BadRequest(), PolicyDiagnostics()
+    info, bad_request = ErrorInfo(), BadRequest()
+    findings, orphans = PolicyDiagnostics(), OrphanedFacts()
     if detail.Unpack(info):
         details.reason = info.reason
     elif detail.Unpack(bad_request) and bad_request.field_violations:
@@ -123,6 +148,9 @@ def _read_detail(detail: PackedMessage, details: _Details) -> None:
     elif detail.Unpack(findings):
         details.diagnostics = tuple(map(read_diagnostic, findings.diagnostics))
         details.omitted = findings.omitted
+    elif detail.Unpack(orphans):
+        details.orphans = tuple(orphans.facts)
+        details.orphan_count = orphans.count
 
 
 def read_diagnostic(finding: PolicyDiagnostic) -> Diagnostic:

@@ -4,7 +4,12 @@ AuthzError
   InvalidRequest     INVALID_ARGUMENT, or text that cannot be read here; also a ValueError
     PolicyRejected   the policy has errors, or its tests fail; carries the diagnostics
   NotFound           NOT_FOUND: no such store or policy version
-  NotReady           FAILED_PRECONDITION: the store has no policy yet
+  AlreadyExists      ALREADY_EXISTS: there is a store of that name
+  Refused            FAILED_PRECONDITION: what is stored does not allow it
+    NotReady           the store has no policy yet
+    PreconditionFailed a precondition of a write does not hold
+    FactsOrphaned      the policy cannot use stored facts; names them
+  Compacted          OUT_OF_RANGE: that part of history is no longer kept
   LimitReached       RESOURCE_EXHAUSTED: the evaluation, or a message, got too large
   DeadlineExceeded   DEADLINE_EXCEEDED: no answer in time
   Unavailable        UNAVAILABLE: the service cannot be reached, or asks to come back later
@@ -23,6 +28,9 @@ MALFORMED_TEXT = "MALFORMED_TEXT"
 UNREPRESENTABLE = "UNREPRESENTABLE"
 POLICY_INVALID = "POLICY_INVALID"
 POLICY_TESTS_FAILED = "POLICY_TESTS_FAILED"
+NO_POLICY = "NO_POLICY"
+PRECONDITION_FAILED = "PRECONDITION_FAILED"
+FACTS_ORPHANED = "FACTS_ORPHANED"
 
 
 class AuthzError(Exception):
@@ -90,10 +98,44 @@ class NotFound(AuthzError):
     STATUS = StatusCode.NOT_FOUND
 
 
-class NotReady(AuthzError):
-    """The store cannot answer yet: it has no policy."""
+class AlreadyExists(AuthzError):
+    """There is a store of that name already."""
+
+    STATUS = StatusCode.ALREADY_EXISTS
+
+
+class Refused(AuthzError):
+    """What is stored does not allow it, and nothing has changed.
+
+    Reasons of its own: `REVISION_UNKNOWN`, a token of the database before it was restored;
+    `STORE_PROTECTED`, the store `default` cannot be deleted.
+    """
 
     STATUS = StatusCode.FAILED_PRECONDITION
+
+
+class NotReady(Refused):
+    """The store cannot answer yet: it has no policy."""
+
+
+class PreconditionFailed(Refused):
+    """A precondition does not hold, and nothing was written; `field` says which."""
+
+
+class FactsOrphaned(Refused):
+    """The policy cannot use stored facts that the active one can; it was not published.
+
+    `facts` are the first of them, as text; `count` says how many there are in all.
+    """
+
+    facts: tuple[str, ...] = ()
+    count: int = 0
+
+
+class Compacted(AuthzError):
+    """The history of that moment is no longer kept; begin anew with what is there now."""
+
+    STATUS = StatusCode.OUT_OF_RANGE
 
 
 class LimitReached(AuthzError):

@@ -5,20 +5,25 @@ import authz
 import grpc
 import pytest
 from authz import (
+    AlreadyExists,
     AuthzError,
+    Compacted,
     DeadlineExceeded,
+    FactsOrphaned,
     InvalidRequest,
     LimitReached,
     NotFound,
     NotReady,
     PolicyRejected,
+    PreconditionFailed,
+    Refused,
     ServiceError,
     Unavailable,
     UnexpectedAnswer,
     errors,
 )
 from authz._status import error_of_status
-from authz.v1.policy_service_pb2 import PolicyDiagnostic, PolicyDiagnostics
+from authz.v1.policy_service_pb2 import OrphanedFacts, PolicyDiagnostic, PolicyDiagnostics
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from routes import both_routes
 from scripted_service import fail, serving
@@ -27,7 +32,9 @@ TYPED = {
     grpc.StatusCode.OK: UnexpectedAnswer,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.FAILED_PRECONDITION: NotReady,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+    grpc.StatusCode.FAILED_PRECONDITION: Refused,
+    grpc.StatusCode.OUT_OF_RANGE: Compacted,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitReached,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
@@ -43,7 +50,7 @@ def test_the_whole_tree_is_public_and_drawn():
         cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, AuthzError)
     ]
 
-    assert len(tree) == 10
+    assert len(tree) == 15
     for cls in tree:
         assert cls.__name__ in authz.__all__
         assert cls.__name__ in errors.__doc__
@@ -107,6 +114,36 @@ def test_a_rejected_policy_carries_its_diagnostics(route, reason):
     assert caught.value.omitted == 1
     assert "policy.polar:7:2: P101 no such role" in str(caught.value)
     assert str(caught.value).endswith("... and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [
+        ("NO_POLICY", NotReady),
+        ("PRECONDITION_FAILED", PreconditionFailed),
+        ("FACTS_ORPHANED", FactsOrphaned),
+        ("REVISION_UNKNOWN", Refused),
+    ],
+)
+def test_reasons_tell_refusals_apart(reason, error):
+    refusal = grpc.StatusCode.FAILED_PRECONDITION
+    assert type(error_of_status(refusal, "why", reason=reason)) is error
+    # A reason that contradicts the status does not count.
+    assert type(error_of_status(grpc.StatusCode.NOT_FOUND, "why", reason=reason)) is NotFound
+
+
+@both_routes
+def test_orphaned_facts_are_named(route):
+    step = fail(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "the policy cannot use 12 of the stored facts",
+        ErrorInfo(domain="authz", reason="FACTS_ORPHANED"),
+        OrphanedFacts(facts=["f(1)", "f(2)"], count=12),
+    )
+    with serving(step) as service, pytest.raises(FactsOrphaned) as caught:
+        route(service.target, lambda client: client.publish_policy({"policy.polar": "?"}))
+
+    assert (caught.value.facts, caught.value.count) == (("f(1)", "f(2)"), 12)
 
 
 @both_routes

@@ -116,10 +116,12 @@ def test_what_is_said_about_a_published_policy(route):
     )
     with serving(answer(said)) as service:
         published = route(
-            service.target, lambda client: client.publish_policy({"a.polar": "x"}, skip_tests=True)
+            service.target,
+            lambda client: client.publish_policy({"a.polar": "x"}, skip_tests=True, force=True),
         )
 
     assert service.requests[0].skip_tests
+    assert service.requests[0].force
     assert (published.tests, published.omitted) == (3, 2)
     assert published.warnings == (Diagnostic("P601", "a.polar", 1, 2, "m", "^"),)
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61uthz/v1/policy_service.proto\x12\x08\x61uthz.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n\nPolicyFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"^\n\x14PublishPolicyRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12#\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x14.authz.v1.PolicyFile\x12\x12\n\nskip_tests\x18\x03 \x01(\x08\"\x88\x01\n\x15PublishPolicyResponse\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12-\n\x08warnings\x18\x03 \x01(\x0b\x32\x1b.authz.v1.PolicyDiagnostics\x12\r\n\x05tests\x18\x04 \x01(\x05\"9\n\x10GetPolicyRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x16\n\x0epolicy_version\x18\x02 \x01(\x03\"\x9d\x01\n\x11GetPolicyResponse\x12#\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x14.authz.v1.PolicyFile\x12\x16\n\x0epolicy_version\x18\x02 \x01(\x03\x12\x30\n\x0cpublished_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63onsistency_token\x18\x04 \x01(\t\"U\n\x11PolicyDiagnostics\x12/\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1a.authz.v1.PolicyDiagnostic\x12\x0f\n\x07omitted\x18\x02 \x01(\x05\"n\n\x10PolicyDiagnostic\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x04 \x01(\x05\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x0f\n\x07\x65xcerpt\x18\x06 \x01(\t2\xa7\x01\n\rPolicyService\x12P\n\rPublishPolicy\x12\x1e.authz.v1.PublishPolicyRequest\x1a\x1f.authz.v1.PublishPolicyResponse\x12\x44\n\tGetPolicy\x12\x1a.authz.v1.GetPolicyRequest\x1a\x1b.authz.v1.GetPolicyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61uthz/v1/policy_service.proto\x12\x08\x61uthz.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n\nPolicyFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"m\n\x14PublishPolicyRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12#\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x14.authz.v1.PolicyFile\x12\x12\n\nskip_tests\x18\x03 \x01(\x08\x12\r\n\x05\x66orce\x18\x04 \x01(\x08\"\x88\x01\n\x15PublishPolicyResponse\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12-\n\x08warnings\x18\x03 \x01(\x0b\x32\x1b.authz.v1.PolicyDiagnostics\x12\r\n\x05tests\x18\x04 \x01(\x05\"9\n\x10GetPolicyRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x16\n\x0epolicy_version\x18\x02 \x01(\x03\"\x9d\x01\n\x11GetPolicyResponse\x12#\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x14.authz.v1.PolicyFile\x12\x16\n\x0epolicy_version\x18\x02 \x01(\x03\x12\x30\n\x0cpublished_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63onsistency_token\x18\x04 \x01(\t\"U\n\x11PolicyDiagnostics\x12/\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1a.authz.v1.PolicyDiagnostic\x12\x0f\n\x07omitted\x18\x02 \x01(\x05\"n\n\x10PolicyDiagnostic\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x04 \x01(\x05\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x0f\n\x07\x65xcerpt\x18\x06 \x01(\t\"-\n\rOrphanedFacts\x12\r\n\x05\x66\x61\x63ts\x18\x01 \x03(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x32\xa7\x01\n\rPolicyService\x12P\n\rPublishPolicy\x12\x1e.authz.v1.PublishPolicyRequest\x1a\x1f.authz.v1.PublishPolicyResponse\x12\x44\n\tGetPolicy\x12\x1a.authz.v1.GetPolicyRequest\x1a\x1b.authz.v1.GetPolicyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYFILE']._serialized_start=76
   _globals['_POLICYFILE']._serialized_end=116
   _globals['_PUBLISHPOLICYREQUEST']._serialized_start=118
-  _globals['_PUBLISHPOLICYREQUEST']._serialized_end=212
-  _globals['_PUBLISHPOLICYRESPONSE']._serialized_start=215
-  _globals['_PUBLISHPOLICYRESPONSE']._serialized_end=351
-  _globals['_GETPOLICYREQUEST']._serialized_start=353
-  _globals['_GETPOLICYREQUEST']._serialized_end=410
-  _globals['_GETPOLICYRESPONSE']._serialized_start=413
-  _globals['_GETPOLICYRESPONSE']._serialized_end=570
-  _globals['_POLICYDIAGNOSTICS']._serialized_start=572
-  _globals['_POLICYDIAGNOSTICS']._serialized_end=657
-  _globals['_POLICYDIAGNOSTIC']._serialized_start=659
-  _globals['_POLICYDIAGNOSTIC']._serialized_end=769
-  _globals['_POLICYSERVICE']._serialized_start=772
-  _globals['_POLICYSERVICE']._serialized_end=939
+  _globals['_PUBLISHPOLICYREQUEST']._serialized_end=227
+  _globals['_PUBLISHPOLICYRESPONSE']._serialized_start=230
+  _globals['_PUBLISHPOLICYRESPONSE']._serialized_end=366
+  _globals['_GETPOLICYREQUEST']._serialized_start=368
+  _globals['_GETPOLICYREQUEST']._serialized_end=425
+  _globals['_GETPOLICYRESPONSE']._serialized_start=428
+  _globals['_GETPOLICYRESPONSE']._serialized_end=585
+  _globals['_POLICYDIAGNOSTICS']._serialized_start=587
+  _globals['_POLICYDIAGNOSTICS']._serialized_end=672
+  _globals['_POLICYDIAGNOSTIC']._serialized_start=674
+  _globals['_POLICYDIAGNOSTIC']._serialized_end=784
+  _globals['_ORPHANEDFACTS']._serialized_start=786
+  _globals['_ORPHANEDFACTS']._serialized_end=831
+  _globals['_POLICYSERVICE']._serialized_start=834
+  _globals['_POLICYSERVICE']._serialized_end=1001
 # @@protoc_insertion_point(module_scope)

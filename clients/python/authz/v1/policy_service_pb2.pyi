@@ -18,14 +18,16 @@ class PolicyFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class PublishPolicyRequest(_message.Message):
-    __slots__ = ("store", "files", "skip_tests")
+    __slots__ = ("store", "files", "skip_tests", "force")
     STORE_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     SKIP_TESTS_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     store: str
     files: _containers.RepeatedCompositeFieldContainer[PolicyFile]
     skip_tests: bool
-    def __init__(self, store: _Optional[str] = ..., files: _Optional[_Iterable[_Union[PolicyFile, _Mapping]]] = ..., skip_tests: bool = ...) -> None: ...
+    force: bool
+    def __init__(self, store: _Optional[str] = ..., files: _Optional[_Iterable[_Union[PolicyFile, _Mapping]]] = ..., skip_tests: bool = ..., force: bool = ...) -> None: ...
 
 class PublishPolicyResponse(_message.Message):
     __slots__ = ("policy_version", "consistency_token", "warnings", "tests")
@@ -82,3 +84,11 @@ class PolicyDiagnostic(_message.Message):
     message: str
     excerpt: str
     def __init__(self, code: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., excerpt: _Optional[str] = ...) -> None: ...
+
+class OrphanedFacts(_message.Message):
+    __slots__ = ("facts", "count")
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    facts: _containers.RepeatedScalarFieldContainer[str]
+    count: int
+    def __init__(self, facts: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ...) -> None: ...

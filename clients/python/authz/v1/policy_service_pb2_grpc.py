@@ -59,7 +59,9 @@ class PolicyServiceServicer(object):
 
         Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
         POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
-        them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
+        them, and the policy before stays active. FAILED_PRECONDITION with reason FACTS_ORPHANED when stored
+        facts that the active policy can use are of no use to this one, unless forced: the status carries an
+        OrphanedFacts that names them. NOT_FOUND (store), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,9 @@ class PolicyServiceStub:
 
     Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
     POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
-    them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
+    them, and the policy before stays active. FAILED_PRECONDITION with reason FACTS_ORPHANED when stored
+    facts that the active policy can use are of no use to this one, unless forced: the status carries an
+    OrphanedFacts that names them. NOT_FOUND (store), UNAVAILABLE.
     """
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.GetPolicyRequest, _policy_service_pb2.GetPolicyResponse]
     """Returns a policy version as it was published.
@@ -62,7 +64,9 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
 
     Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
     POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
-    them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
+    them, and the policy before stays active. FAILED_PRECONDITION with reason FACTS_ORPHANED when stored
+    facts that the active policy can use are of no use to this one, unless forced: the status carries an
+    OrphanedFacts that names them. NOT_FOUND (store), UNAVAILABLE.
     """
     GetPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.GetPolicyRequest, _policy_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
     """Returns a policy version as it was published.
@@ -86,7 +90,9 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT with reason POLICY_INVALID when the policy has errors, and with reason
         POLICY_TESTS_FAILED when tests in its files fail: the status carries a PolicyDiagnostics with all of
-        them, and the policy before stays active. NOT_FOUND (store), UNAVAILABLE.
+        them, and the policy before stays active. FAILED_PRECONDITION with reason FACTS_ORPHANED when stored
+        facts that the active policy can use are of no use to this one, unless forced: the status carries an
+        OrphanedFacts that names them. NOT_FOUND (store), UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
