@@ -30,6 +30,7 @@ AuthzError
   EvaluationLimitReached     the question needed more work than allowed
   DeadlinePassed             the caller no longer waits for the answer
   StoreUnavailable           the database cannot be used now
+  ServiceStopping            what is followed without end, ends with the service
   PreparationFailed          the process that made a policy ready came to an end before that
 
 A decision is never made from one of these: each reaches the caller as a status of its own.
@@ -222,6 +223,12 @@ class StoreUnavailable(AuthzError):
     """The database cannot be used now; what was asked has not been acknowledged."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class ServiceStopping(AuthzError):
+    """The service stops; whoever follows something goes on from where it is, elsewhere or later."""
+
+    reason = "SERVICE_STOPPING"
 
 
 class PreparationFailed(AuthzError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ class Service:
     metrics_port: int
     client: authz.Client
     channel: grpc.Channel
+    stop: Callable[[], None]
+    """Stops the server, as a signal would."""
 
 
 log_to_stderr(LogLevel.ERROR)
@@ -50,6 +52,8 @@ class ServerThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
 
     def stop(self) -> None:
+        if self._loop.is_closed():
+            return
         self._run(self._server.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -70,6 +74,7 @@ def servers(folder: Path) -> Iterator:
             server.ports.metrics,
             authz.Client(target, timeout=10),
             grpc.insecure_channel(target),
+            server.stop,
         )
         running.append((server, service))
         return service

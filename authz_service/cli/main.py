@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from authz_service import __version__
-from authz_service.cli import check, facts, output, policy, serve
+from authz_service.cli import check, database, facts, output, policy, serve, store
 
 app = typer.Typer(
     help="Authorization as a service: Polar policies over facts, PERMIT or DENY over gRPC.",
@@ -21,6 +21,8 @@ app.command()(serve.config)
 app.command()(check.check)
 app.add_typer(policy.app, name="policy")
 app.add_typer(facts.app, name="facts")
+app.add_typer(store.app, name="store")
+app.add_typer(database.app, name="database")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature

@@ -96,8 +96,11 @@ def asking(
         authz.NotFound,
         authz.AlreadyExists,
         authz.Compacted,
-        authz.PreconditionFailed,
     ) as error:
+        fail(_sentence(error), EXIT_USAGE)
+    except authz.NotReady as error:
+        fail(_sentence(error), EXIT_UNANSWERED)
+    except authz.Refused as error:
         fail(_sentence(error), EXIT_USAGE)
     except authz.AuthzError as error:
         fail(_sentence(error), EXIT_UNANSWERED)

@@ -42,7 +42,7 @@ def serve(
     What is not given here comes from the environment (AUTHZ_LISTEN and so on) or `authz.toml`;
     `authz config` shows all settings and where they stand.
     """
-    settings = _settings(
+    chosen = settings(
         listen=listen,
         metrics_listen=metrics_listen,
         database_url=database_url,
@@ -50,19 +50,19 @@ def serve(
         watch=watch,
         engine=engine,
     )
-    if settings.watch and not settings.policy:
+    if chosen.watch and not chosen.policy:
         output.fail("there is nothing to watch; give the policy with --policy", output.EXIT_USAGE)
-    if settings.watch and STANDARD_INPUT in settings.policy:
+    if chosen.watch and STANDARD_INPUT in chosen.policy:
         output.fail("standard input cannot be watched; give a file or a folder", output.EXIT_USAGE)
     # The other commands start faster without the server and all that it needs.
     from authz_service.cli.run_server import run_server  # noqa: PLC0415
 
-    run_server(settings)
+    run_server(chosen)
 
 
 def config(*, as_json: output.Json = False) -> None:
     """Print the settings that `authz serve` would use, without passwords."""
-    values = _settings().redacted()
+    values = settings().redacted()
     if as_json:
         output.print_json(values)
         return
@@ -75,7 +75,8 @@ def config(*, as_json: output.Json = False) -> None:
     output.stdout.print(table)
 
 
-def _settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks the values
+def settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks the values
+    """Return the settings, with what is given; ends the command if they are wrong."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except (ValidationError, ValueError) as error:

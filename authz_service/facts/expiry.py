@@ -72,6 +72,10 @@ class Expiries:
         after._set(self._base, self._order, changes)
         return after
 
+    def of(self, fact: Fact) -> Instant | None:
+        """Return when `fact`, which is stored, expires; None for never."""
+        return self._changes[fact] if fact in self._changes else self._base.get(fact)
+
     def expired(self, instant: Instant) -> Iterator[Fact]:
         """Yield the facts that do not count at `instant` any more."""
         for _, fact in takewhile(lambda timed: timed[0] <= instant, self._order):

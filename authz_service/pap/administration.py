@@ -137,6 +137,14 @@ class PolicyAdministrationPoint:
             raise
         return await self._carried_through(self._publish(store, files, loaded, force=force))
 
+    async def create_store(self, name: str) -> ConsistencyToken:
+        """Make an empty store. Raises StoreExists, StoreUnavailable."""
+        return await self._carried_through(self._told(partial(self._store.create_store, name)))
+
+    async def delete_store(self, name: str) -> ConsistencyToken:
+        """Delete a store and all that is in it. Raises StoreNotFound, StoreProtected, StoreUnavailable."""
+        return await self._carried_through(self._told(partial(self._store.delete_store, name)))
+
     async def policy(self, store: str, version: int | None) -> PolicyVersion:
         """Return a policy version, the active one for None. Raises PolicyNotFound, NoPolicy."""
         return await asyncio.to_thread(self._store.policy, store, version)
@@ -169,6 +177,11 @@ class PolicyAdministrationPoint:
                 await self._follower.catch_up()
                 checked_by = await self._checked(store, request)
         raise PolicyChanged("policies are published faster than facts can be checked; try again")
+
+    async def _told(self, change: Callable[[], ConsistencyToken]) -> ConsistencyToken:
+        token = await asyncio.to_thread(change)
+        await self._follower.reach(token.revision)
+        return token
 
     async def _seen(self, written: Written) -> FactsWritten:
         await self._follower.reach(written.revision)
@@ -262,7 +275,7 @@ def _check_write(write: Write, policy: Policy) -> None:
         case Replace():
             for number, insert in enumerate(write.inserts):
                 field = f"replace.inserts[{number}]"
-                _check_fact(insert.fact, policy, field)
+                _check_fact(insert.fact, policy, f"{field}.fact")
                 if not write.pattern.matches(insert.fact):
                     message = f"the pattern that is replaced does not match {insert.fact}"
                     raise MalformedValue(message, field=field)

@@ -9,8 +9,8 @@ import asyncio
 
 import structlog
 
-from authz_service.errors import AuthzError
-from authz_service.facts.revision import Revision
+from authz_service.errors import AuthzError, ServiceStopping
+from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.replica.replica import P, Replica, ReplicaFault
 
 _LOOK_SECONDS = 0.02
@@ -25,6 +25,8 @@ class Follower:
     def __init__(self, replica: Replica[P]) -> None:
         self._replica = replica
         self._turn = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self._is_ending = False
 
     async def reach(self, revision: Revision) -> None:
         """Return when the replica has applied `revision`, which was committed.
@@ -34,12 +36,30 @@ class Follower:
         if self._replica.revision < revision:
             async with self._turn:
                 if self._replica.revision < revision:
-                    await asyncio.to_thread(self._catch_up)
+                    await self._move()
 
     async def catch_up(self) -> None:
         """Apply everything that is committed now. Raises what `reach` raises."""
         async with self._turn:
-            await asyncio.to_thread(self._catch_up)
+            await self._move()
+
+    async def beyond(self, token: ConsistencyToken) -> None:
+        """Return when the replica is beyond `token`, or is not a copy of that life of the database.
+
+        Raises ServiceStopping once `end` was called.
+        """
+        while not self._is_ending:
+            if self._replica.incarnation != token.incarnation:
+                return
+            if self._replica.revision > token.revision:
+                return
+            await self._moved.wait()
+        raise ServiceStopping("the service is stopping; go on with the last token, at once")
+
+    def end(self) -> None:
+        """Send away everyone who waits in `beyond`, for good."""
+        self._is_ending = True
+        self._moved.set()
 
     async def follow(self, stopped: asyncio.Event) -> None:
         """Catch up again and again, until `stopped` is set. What fails is tried again."""
@@ -67,6 +87,18 @@ class Follower:
         if told:
             _log.info("following again", revision=self._replica.revision)
         return ""
+
+    async def _move(self) -> None:
+        before = self._replica.incarnation, self._replica.revision
+        try:
+            await asyncio.to_thread(self._catch_up)
+        finally:
+            if before != (self._replica.incarnation, self._replica.revision):
+                self._moved.set()
+                # Who begins to wait from here on waits for the next time.
+                self._moved = asyncio.Event()
+                if self._is_ending:
+                    self._moved.set()
 
     def _catch_up(self) -> None:
         try:

@@ -1,7 +1,7 @@
 """The server from start to stop: build, load, serve, drain.
 
-Readiness is the gRPC health of each service. PolicyService serves from the start; the others, and the
-server as a whole (the empty name), as soon as some store has a policy to decide by.
+Readiness is the gRPC health of each service. PolicyService and StoreService serve from the start; the others,
+and the server as a whole (the empty name), as soon as some store has a policy to decide by.
 """
 
 import asyncio
@@ -13,10 +13,16 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
-from authz.v1 import authorization_service_pb2, fact_service_pb2, policy_service_pb2
+from authz.v1 import (
+    authorization_service_pb2,
+    fact_service_pb2,
+    policy_service_pb2,
+    store_service_pb2,
+)
 from authz.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from authz.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
 from authz.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from authz.v1.store_service_pb2_grpc import add_StoreServiceServicer_to_server
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -38,6 +44,7 @@ from authz_service.server.follow import PolicyFollower
 from authz_service.server.garbage import uncollected
 from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, prepared
+from authz_service.server.store_service import StoreService
 from authz_service.server.upkeep import Upkeep
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
@@ -48,7 +55,8 @@ AUTHORIZATION = authorization_service_pb2.DESCRIPTOR.services_by_name[
 ].full_name
 FACTS = fact_service_pb2.DESCRIPTOR.services_by_name["FactService"].full_name
 POLICIES = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
-SERVICES = (AUTHORIZATION, FACTS, POLICIES)
+STORES = store_service_pb2.DESCRIPTOR.services_by_name["StoreService"].full_name
+SERVICES = (AUTHORIZATION, FACTS, POLICIES, STORES)
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -170,6 +178,7 @@ class Server:
         """Refuse new requests, let running ones end within `shutdown_seconds`, close the store."""
         _log.info("stopping")
         await self._health.enter_graceful_shutdown()
+        self._follower.end()
         if self._server is not None:
             await self._server.stop(self._settings.shutdown_seconds)
         self._stopped.set()
@@ -193,7 +202,10 @@ class Server:
             ),
             server,
         )
-        add_FactServiceServicer_to_server(FactService(self._pap, self._replica), server)
+        add_FactServiceServicer_to_server(
+            FactService(self._pap, self._store, self._replica, self._follower), server
+        )
+        add_StoreServiceServicer_to_server(StoreService(self._pap, self._replica), server)
         add_PolicyServiceServicer_to_server(
             PolicyService(self._pap, self._replica, self._refresh_health), server
         )
@@ -220,7 +232,8 @@ class Server:
     async def _refresh_health(self) -> None:
         is_ready = any(state.policy is not None for state in self._replica.states())
         status = _SERVING if is_ready else _NOT_SERVING
-        await self._health.set(POLICIES, _SERVING)
+        for name in (POLICIES, STORES):
+            await self._health.set(name, _SERVING)
         for name in (AUTHORIZATION, FACTS, ""):
             await self._health.set(name, status)
 

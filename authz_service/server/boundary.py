@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, cast
 
 import grpc
@@ -22,10 +23,15 @@ from authz_service.server.status import internal_status, status_of
 from authz_service.telemetry import Telemetry
 
 Rpc = aio.ServicerContext[Message, Message]
-_Behaviour = Callable[[Message, Rpc], Awaitable[Message]]
+_Unary = Callable[[Message, Rpc], Awaitable[Message]]
+_Sending = Callable[[Message, Rpc], AsyncGenerator[Message, None]]
+_Receiving = Callable[[AsyncIterator[Message], Rpc], Awaitable[Message]]
 
 _OWN_SERVICES = "/authz.v1."
-_READS = ("Authorize", "BatchAuthorize", "ReadFacts", "GetPolicy")
+_READS = (
+    *("Authorize", "BatchAuthorize", "ReadFacts", "ExportFacts", "WatchFacts"),
+    *("GetPolicy", "ListStores"),
+)
 
 _log = structlog.get_logger("authz.rpc")
 
@@ -52,21 +58,63 @@ class Boundary(aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(_OWN_SERVICES):
             return handler
-        wrapped = grpc.unary_unary_rpc_method_handler(
-            self._around(method, cast("_Behaviour", handler.unary_unary)),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        wrapped = self._wrap(method, handler)
         self._wrapped[method] = wrapped
         return wrapped
 
-    def _around(self, method: str, behaviour: _Behaviour) -> Any:  # noqa: ANN401 - grpc's type
-        async def call(request: Message, rpc: Rpc) -> Message:
+    def _wrap(
+        self, method: str, handler: grpc.RpcMethodHandler[Any, Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return the same RPC inside the boundary. A stream of requests is admitted one by one."""
+        if handler.response_streaming:
+            make = grpc.unary_stream_rpc_method_handler
+            call = self._around(method, self._sending(cast("_Sending", handler.unary_stream)))
+        elif handler.request_streaming:
+            make = grpc.stream_unary_rpc_method_handler
+            call = self._around(method, self._receiving(cast("_Receiving", handler.stream_unary)))
+        else:
+            make = grpc.unary_unary_rpc_method_handler
+            call = self._around(method, self._answering(cast("_Unary", handler.unary_unary)))
+        return make(
+            call,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _answering(self, behaviour: _Unary) -> Any:  # noqa: ANN401 - grpc's type
+        def answer(request: Message, rpc: Rpc) -> Awaitable[Message]:
+            self._admit(request, rpc)
+            return behaviour(request, rpc)
+
+        return answer
+
+    def _sending(self, behaviour: _Sending) -> Any:  # noqa: ANN401 - grpc's type
+        async def send(request: Message, rpc: Rpc) -> None:
+            self._admit(request, rpc)
+            async with aclosing(behaviour(request, rpc)) as messages:
+                async for message in messages:
+                    # Returns when the transport has taken it: a caller that reads slowly is waited for.
+                    await rpc.write(message)
+
+        return send
+
+    def _receiving(self, behaviour: _Receiving) -> Any:  # noqa: ANN401 - grpc's type
+        async def admitted(requests: AsyncIterator[Message], rpc: Rpc) -> AsyncIterator[Message]:
+            async for request in requests:
+                self._admit(request, rpc)
+                yield request
+
+        def receive(requests: AsyncIterator[Message], rpc: Rpc) -> Awaitable[Message]:
+            return behaviour(admitted(requests, rpc), rpc)
+
+        return receive
+
+    def _around(self, method: str, behaviour: Any) -> Any:  # noqa: ANN401 - grpc's types
+        async def call(request: Any, rpc: Rpc) -> Any:  # noqa: ANN401
             start = time.perf_counter_ns()
             code, reason = "OK", ""
             defect: Exception | None = None
             try:
-                self._admit(request, rpc)
                 return await behaviour(request, rpc)
             except AuthzError as error:
                 status = status_of(error)

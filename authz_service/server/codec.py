@@ -8,8 +8,9 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import NoReturn
 
 from authz.v1 import authorization_service_pb2, fact_pb2, fact_service_pb2, policy_service_pb2
@@ -18,13 +19,31 @@ from google.protobuf import timestamp_pb2
 from authz_service.engine.program import Question
 from authz_service.errors import (
     InvalidPageToken,
+    InvalidToken,
     MalformedValue,
     MissingField,
     RequestTooLarge,
 )
-from authz_service.facts.change import Delete, Insert, Write, WriteOutcome, WriteResult
+from authz_service.facts.change import (
+    ChangeBatch,
+    Delete,
+    DeleteMatching,
+    Insert,
+    MustExist,
+    MustNotExist,
+    Precondition,
+    Replace,
+    StoredFact,
+    StoreEvent,
+    Write,
+    WriteOutcome,
+    WriteRequest,
+    WriteResult,
+)
 from authz_service.facts.fact import MAX_ARGS, AnyValue, Fact, FactPattern
+from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import MAX_POLICY_BYTES, PolicyFile
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.value import (
     MAX_NAME_BYTES,
     PRIMITIVE_TYPES,
@@ -39,6 +58,9 @@ DEFAULT_STORE = "default"
 
 MAX_CONTEXT_FACTS = 1000
 MAX_WRITES = 1000
+MAX_PRECONDITIONS = 100
+MAX_KEY_BYTES = 128
+MAX_STREAMED_FACTS = 1000
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 100
 MAX_POLICY_FILES = 100
@@ -46,18 +68,38 @@ MAX_FILE_NAME_BYTES = 256
 
 _OUTCOMES = {
     WriteOutcome.CREATED: fact_service_pb2.WRITE_OUTCOME_CREATED,
-    # The contract has no word for it yet: the fact was there.
-    WriteOutcome.CHANGED: fact_service_pb2.WRITE_OUTCOME_EXISTED,
+    WriteOutcome.CHANGED: fact_service_pb2.WRITE_OUTCOME_CHANGED,
     WriteOutcome.EXISTED: fact_service_pb2.WRITE_OUTCOME_EXISTED,
     WriteOutcome.DELETED: fact_service_pb2.WRITE_OUTCOME_DELETED,
     WriteOutcome.MISSING: fact_service_pb2.WRITE_OUTCOME_MISSING,
+    WriteOutcome.REPLACED: fact_service_pb2.WRITE_OUTCOME_REPLACED,
 }
+
+_EVENTS = {
+    None: fact_service_pb2.STORE_EVENT_UNSPECIFIED,
+    StoreEvent.CREATED: fact_service_pb2.STORE_EVENT_CREATED,
+    StoreEvent.DELETED: fact_service_pb2.STORE_EVENT_DELETED,
+}
+
+# The years that both Timestamp and datetime can hold; nothing is stored before 1970.
+_SECONDS = range(253402300800)
+
+Moment = ConsistencyToken | Instant | None
+"""Of when facts are read: of a state, of a time, or of now."""
+
+AnyRead = fact_service_pb2.ReadFactsRequest | fact_service_pb2.ExportFactsRequest
 
 AnyQuestion = authorization_service_pb2.AuthorizeRequest | authorization_service_pb2.Question
 
 
 def store_name(name: str) -> str:
     return name or DEFAULT_STORE
+
+
+def new_store_name(name: str) -> str:
+    """Return the name of a store to make or to delete, for which there is no default."""
+    _check_name(name, "store")
+    return name
 
 
 def question(message: AnyQuestion) -> Question:
@@ -89,20 +131,69 @@ def fact(message: fact_pb2.Fact, field: str) -> Fact:
     return Fact(message.predicate, tuple(args))
 
 
-def writes(message: fact_service_pb2.WriteFactsRequest) -> Sequence[Write]:
+def write_request(message: fact_service_pb2.WriteFactsRequest) -> WriteRequest:
     if not message.writes:
         _missing("writes", "say which facts to insert or delete")
     check_count(len(message.writes), MAX_WRITES, "writes")
-    return [_write(inner, f"writes[{index}]") for index, inner in enumerate(message.writes)]
+    facts = sum(max(1, len(inner.replace.inserts)) for inner in message.writes)
+    check_count(facts, MAX_WRITES, "writes")
+    check_count(len(message.preconditions), MAX_PRECONDITIONS, "preconditions")
+    return WriteRequest(
+        [_write(inner, f"writes[{index}]") for index, inner in enumerate(message.writes)],
+        [
+            _precondition(inner, f"preconditions[{index}]")
+            for index, inner in enumerate(message.preconditions)
+        ],
+        idempotency_key(message.idempotency_key),
+    )
 
 
-def pattern(message: fact_pb2.FactPattern) -> FactPattern:
+def idempotency_key(key: str) -> str | None:
+    if key:
+        _check_id(key, "idempotency_key", MAX_KEY_BYTES)
+    return key or None
+
+
+def entity(message: fact_service_pb2.DeleteEntityRequest) -> Value:
+    if not message.HasField("entity"):
+        _missing("entity", "say which entity to forget")
+    return _entity(message.entity, "entity")
+
+
+def inserts(message: fact_service_pb2.ImportFactsRequest) -> list[Insert]:
+    check_count(len(message.facts), MAX_STREAMED_FACTS, "facts")
+    return [_stored(inner, f"facts[{index}]") for index, inner in enumerate(message.facts)]
+
+
+def pattern(message: fact_pb2.FactPattern, field: str = "pattern") -> FactPattern:
     if message.predicate:
-        _check_name(message.predicate, "pattern.predicate")
+        _check_name(message.predicate, f"{field}.predicate")
     if len(message.args) > MAX_ARGS:
-        raise MalformedValue(f"facts have at most {MAX_ARGS} arguments", field="pattern.args")
-    args = tuple(_hole(arg, f"pattern.args[{index}]") for index, arg in enumerate(message.args))
+        raise MalformedValue(f"facts have at most {MAX_ARGS} arguments", field=f"{field}.args")
+    args = tuple(_hole(arg, f"{field}.args[{index}]") for index, arg in enumerate(message.args))
     return FactPattern(message.predicate or None, args or None)
+
+
+def moment(message: AnyRead, now: Instant) -> Moment:
+    """Return of when facts are to be read. Raises InvalidToken, and MalformedValue for a time to come."""
+    match message.WhichOneof("moment"):
+        case "at_token":
+            return token(message.at_token, "at_token")
+        case "at_time":
+            instant = _instant(message.at_time, "at_time")
+            if instant > now:
+                text = "the time is not past yet; leave it out to read what is there now"
+                raise MalformedValue(text, field="at_time")
+            return instant
+        case _:
+            return None
+
+
+def token(text: str, field: str) -> ConsistencyToken:
+    try:
+        return ConsistencyToken.parse(text)
+    except InvalidToken as error:
+        raise InvalidToken(error.message, field=field) from None
 
 
 def page_size(size: int) -> int:
@@ -111,24 +202,24 @@ def page_size(size: int) -> int:
     return size or DEFAULT_PAGE_SIZE
 
 
-def page_token(store: str, wanted: FactPattern, last: Fact) -> str:
-    """Return the token that names the place behind `last`. It is data, bound to store and pattern."""
+def page_token(read: tuple[str, FactPattern, Moment], last: Fact) -> str:
+    """Return the token that names the place behind `last`. It is data, bound to what is read."""
     place = [last.predicate, *(list(value) for value in last.args)]
-    text = json.dumps([_digest(store, wanted), place], ensure_ascii=False)
+    text = json.dumps([_digest(read), place], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def after_page(token: str, store: str, wanted: FactPattern) -> Fact | None:
+def after_page(text: str, read: tuple[str, FactPattern, Moment]) -> Fact | None:
     """Return the fact to go on behind, None for the first page. Raises InvalidPageToken."""
-    if not token:
+    if not text:
         return None
     try:
-        digest, place = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+        digest, place = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
         predicate, *args = place
         values = tuple(Value(str(kind), str(identifier)) for kind, identifier in args)
     except (binascii.Error, ValueError, TypeError):
         _bad_token()
-    if digest != _digest(store, wanted):
+    if digest != _digest(read):
         _bad_token()
     return Fact(str(predicate), values)
 
@@ -161,6 +252,53 @@ def fact_message(stored: Fact) -> fact_pb2.Fact:
     return fact_pb2.Fact(predicate=stored.predicate, args=map(_value_message, stored.args))
 
 
+def stored_message(stored: StoredFact) -> fact_pb2.StoredFact:
+    return fact_pb2.StoredFact(
+        fact=fact_message(stored.fact), expires_at=instant_message(stored.expires_at)
+    )
+
+
+def export_messages(
+    facts: Iterable[StoredFact],
+) -> Iterator[fact_service_pb2.ExportFactsResponse]:
+    """Yield the facts in as many messages as it takes."""
+    iterator = iter(facts)
+    for first in iterator:
+        some = chain([first], islice(iterator, MAX_STREAMED_FACTS - 1))
+        yield fact_service_pb2.ExportFactsResponse(facts=map(stored_message, some))
+
+
+def change_messages(
+    batch: ChangeBatch, at: ConsistencyToken
+) -> Iterator[fact_service_pb2.WatchFactsResponse]:
+    """Yield what one revision did, in as many messages as it takes; the last one has the token."""
+    part = fact_service_pb2.WatchFactsResponse(committed_at=instant_message(batch.committed_at))
+    for number, (field, fact) in enumerate(_effects(batch)):
+        if number and number % MAX_STREAMED_FACTS == 0:
+            yield part
+            part = fact_service_pb2.WatchFactsResponse(
+                committed_at=instant_message(batch.committed_at)
+            )
+        if field in ("inserted", "changed"):
+            stored = stored_message(StoredFact(fact, batch.expiries.get(fact)))
+            getattr(part, field).append(stored)
+        else:
+            getattr(part, field).append(fact_message(fact))
+    part.consistency_token = str(at)
+    part.policy_version = batch.policy.version if batch.policy else 0
+    part.store_event = _EVENTS[batch.event]
+    yield part
+
+
+def count_messages(results: Iterable[WriteResult]) -> list[fact_service_pb2.WriteCounts]:
+    return [
+        fact_service_pb2.WriteCounts(
+            inserted=result.inserted, changed=result.changed, deleted=result.deleted
+        )
+        for result in results
+    ]
+
+
 def outcome_messages(
     results: Iterable[WriteResult],
 ) -> list[fact_service_pb2.WriteOutcome]:
@@ -173,14 +311,83 @@ def timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
     return message
 
 
+def instant_message(instant: Instant | None) -> timestamp_pb2.Timestamp | None:
+    if instant is None:
+        return None
+    seconds, microseconds = divmod(instant, 1_000_000)
+    return timestamp_pb2.Timestamp(seconds=seconds, nanos=microseconds * 1000)
+
+
+def _effects(batch: ChangeBatch) -> Iterator[tuple[str, Fact]]:
+    changed = batch.expiries.keys() - batch.inserted
+    for field, facts in (
+        ("inserted", batch.inserted),
+        ("changed", changed),
+        ("deleted", batch.deleted),
+        ("expired", batch.expired),
+    ):
+        for one in sorted(facts):
+            yield field, one
+
+
 def _write(message: fact_service_pb2.FactWrite, field: str) -> Write:
-    match message.WhichOneof("operation"):
+    operation = message.WhichOneof("operation")
+    if message.HasField("expires_at") and operation != "insert":
+        text = "only a fact that is inserted can expire"
+        raise MalformedValue(text, field=f"{field}.expires_at")
+    match operation:
         case "insert":
-            return Insert(fact(message.insert, f"{field}.insert"))
+            expires_at = _expiry(message, field)
+            return Insert(fact(message.insert, f"{field}.insert"), expires_at)
         case "delete":
             return Delete(fact(message.delete, f"{field}.delete"))
+        case "delete_matching":
+            return DeleteMatching(pattern(message.delete_matching, f"{field}.delete_matching"))
+        case "replace":
+            return _replace(message.replace, f"{field}.replace")
         case _:
-            _missing(field, "set `insert` or `delete`")
+            _missing(field, "set `insert`, `delete`, `delete_matching` or `replace`")
+
+
+def _replace(message: fact_service_pb2.FactReplacement, field: str) -> Replace:
+    if not message.HasField("pattern"):
+        _missing(f"{field}.pattern", "say which facts are replaced")
+    return Replace(
+        pattern(message.pattern, f"{field}.pattern"),
+        tuple(
+            _stored(inner, f"{field}.inserts[{index}]")
+            for index, inner in enumerate(message.inserts)
+        ),
+    )
+
+
+def _precondition(message: fact_service_pb2.FactPrecondition, field: str) -> Precondition:
+    match message.WhichOneof("condition"):
+        case "must_exist":
+            return MustExist(pattern(message.must_exist, f"{field}.must_exist"))
+        case "must_not_exist":
+            return MustNotExist(pattern(message.must_not_exist, f"{field}.must_not_exist"))
+        case _:
+            _missing(field, "set `must_exist` or `must_not_exist`")
+
+
+def _stored(message: fact_pb2.StoredFact, field: str) -> Insert:
+    return Insert(fact(message.fact, f"{field}.fact"), _expiry(message, field))
+
+
+def _expiry(
+    message: fact_pb2.StoredFact | fact_service_pb2.FactWrite, field: str
+) -> Instant | None:
+    if not message.HasField("expires_at"):
+        return None
+    return _instant(message.expires_at, f"{field}.expires_at")
+
+
+def _instant(message: timestamp_pb2.Timestamp, field: str) -> Instant:
+    if message.seconds not in _SECONDS or not 0 <= message.nanos < 1_000_000_000:
+        text = "a time is between the years 1970 and 9999, with 0 to 999999999 nanoseconds"
+        raise MalformedValue(text, field=field)
+    return Instant(message.seconds * 1_000_000 + message.nanos // 1000)
 
 
 def _hole(message: fact_pb2.ValuePattern, field: str) -> Value | AnyValue:
@@ -246,8 +453,8 @@ def _value_message(value: Value) -> fact_pb2.Value:
             return fact_pb2.Value(entity=fact_pb2.Entity(type=value.type, id=value.id))
 
 
-def _digest(store: str, wanted: FactPattern) -> str:
-    return hashlib.blake2b(repr((store, wanted)).encode(), digest_size=8).hexdigest()
+def _digest(read: tuple[str, FactPattern, Moment]) -> str:
+    return hashlib.blake2b(repr(read).encode(), digest_size=8).hexdigest()
 
 
 def _missing(field: str, cure: str) -> NoReturn:

@@ -1,25 +1,73 @@
-"""FactService: decode, ask the administration point or read the replica, encode."""
+"""FactService: decode, ask the administration point, the replica or the store, encode.
+
+What is there now is read from memory, the past from the database. Streams go page by page, at the pace of the
+caller, in threads: no page is made before the one before it was taken.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
 
 from authz.v1 import fact_service_pb2 as pb
 from authz.v1.fact_service_pb2_grpc import FactServiceServicer
 
 from authz_service.engine.engines import LoadedPolicy
-from authz_service.facts.change import WriteRequest
-from authz_service.facts.instant import instant_of
+from authz_service.errors import (
+    AuthzError,
+    MalformedValue,
+    MissingField,
+    RevisionUnknown,
+    TokenOfAnotherStore,
+)
+from authz_service.facts.change import (
+    About,
+    DeleteMatching,
+    StoredFact,
+    WriteOutcome,
+    WriteRequest,
+)
+from authz_service.facts.fact import Fact, FactPattern
+from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.page import page_of
-from authz_service.pap.administration import PolicyAdministrationPoint
+from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.pap.administration import FactsWritten, PolicyAdministrationPoint
 from authz_service.pdp.decide import utc_now
+from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc
+from authz_service.server.watch import Watch
+from authz_service.store.fact_store import FactStore
+
+_WRITE = re.compile(r"writes\[(\d+)\](\.insert)?")
+
+
+class _Page(NamedTuple):
+    """Facts, whether further ones follow, and the state that they are of."""
+
+    facts: Sequence[StoredFact]
+    has_more: bool
+    token: ConsistencyToken
+    policy_version: int
 
 
 class FactService(FactServiceServicer):
-    """The RPCs that write and read facts."""
+    """The RPCs that write, read and follow facts."""
 
-    def __init__(self, pap: PolicyAdministrationPoint, replica: Replica[LoadedPolicy]) -> None:
+    def __init__(
+        self,
+        pap: PolicyAdministrationPoint,
+        facts: FactStore,
+        replica: Replica[LoadedPolicy],
+        follower: Follower,
+    ) -> None:
         self._pap = pap
+        self._facts = facts
         self._replica = replica
+        self._follower = follower
 
     async def WriteFacts(  # noqa: N802 - the name is the contract's
         self,
@@ -27,11 +75,54 @@ class FactService(FactServiceServicer):
         context: Rpc,  # noqa: ARG002 - the generated signature
     ) -> pb.WriteFactsResponse:
         store = codec.store_name(request.store)
-        written = await self._pap.write_facts(store, WriteRequest(codec.writes(request)))
+        written = await self._pap.write_facts(store, codec.write_request(request))
         return pb.WriteFactsResponse(
             outcomes=codec.outcome_messages(written.results),
             consistency_token=str(written.token),
             policy_version=written.policy_version,
+            counts=codec.count_messages(written.results),
+        )
+
+    async def DeleteEntity(  # noqa: N802
+        self,
+        request: pb.DeleteEntityRequest,
+        context: Rpc,  # noqa: ARG002
+    ) -> pb.DeleteEntityResponse:
+        everything = DeleteMatching(About(codec.entity(request)))
+        key = codec.idempotency_key(request.idempotency_key)
+        wanted = WriteRequest([everything], idempotency_key=key)
+        written = await self._pap.write_facts(codec.store_name(request.store), wanted)
+        return pb.DeleteEntityResponse(
+            deleted=written.results[0].deleted, consistency_token=str(written.token)
+        )
+
+    async def ImportFacts(  # noqa: N802
+        self,
+        request_iterator: AsyncIterator[pb.ImportFactsRequest],
+        context: Rpc,  # noqa: ARG002
+    ) -> pb.ImportFactsResponse:
+        outcomes: Counter[WriteOutcome] = Counter()
+        store: str | None = None
+        written: FactsWritten | None = None
+        number = 0
+        async for request in request_iterator:
+            place = f"requests[{number}]"
+            if store is None:
+                store = codec.store_name(request.store)
+            elif request.store and request.store != store:
+                message = "an import goes to one store; begin another one for this"
+                raise MalformedValue(message, field=f"{place}.store")
+            written = await self._import(store, request, place)
+            outcomes.update(result.outcome for result in written.results)
+            number += 1
+        if written is None:
+            message = "the import has no requests; send at least one, which may be without facts"
+            raise MissingField(message, field="requests[0]")
+        return pb.ImportFactsResponse(
+            created=outcomes[WriteOutcome.CREATED],
+            existed=outcomes[WriteOutcome.EXISTED],
+            changed=outcomes[WriteOutcome.CHANGED],
+            consistency_token=str(written.token),
         )
 
     async def ReadFacts(  # noqa: N802
@@ -40,16 +131,114 @@ class FactService(FactServiceServicer):
         context: Rpc,  # noqa: ARG002
     ) -> pb.ReadFactsResponse:
         store = codec.store_name(request.store)
-        pattern = codec.pattern(request.pattern)
+        moment = codec.moment(request, instant_of(utc_now()))
+        read = (store, codec.pattern(request.pattern), moment)
         size = codec.page_size(request.page_size)
-        after = codec.after_page(request.page_token, store, pattern)
+        after = codec.after_page(request.page_token, read)
+        if moment is None:
+            page = self._page_of_now(store, read[1], size, after)
+        else:
+            page = await asyncio.to_thread(self._page_of_the_past, read, size, after)
+        facts, has_more, token, policy_version = page
+        response = pb.ReadFactsResponse(
+            facts=[codec.fact_message(stored.fact) for stored in facts],
+            next_page_token=codec.page_token(read, facts[-1].fact) if has_more else "",
+            consistency_token=str(token),
+            policy_version=policy_version,
+        )
+        for place, stored in enumerate(facts):
+            if (expires_at := codec.instant_message(stored.expires_at)) is not None:
+                response.expires_at[place].CopyFrom(expires_at)
+        return response
+
+    async def ExportFacts(  # noqa: N802
+        self,
+        request: pb.ExportFactsRequest,
+        context: Rpc,  # noqa: ARG002
+    ) -> AsyncIterator[pb.ExportFactsResponse]:
+        store = codec.store_name(request.store)
+        pattern = codec.pattern(request.pattern)
+        moment = codec.moment(request, instant_of(utc_now()))
+        revision, instant = await asyncio.to_thread(self._when, store, moment)
+        export = await asyncio.to_thread(
+            self._facts.export, store, pattern, revision=revision, instant=instant
+        )
+        yield pb.ExportFactsResponse(consistency_token=str(export.token))
+        messages = codec.export_messages(export)
+        while message := await asyncio.to_thread(_next_message, messages):
+            yield message
+
+    async def WatchFacts(  # noqa: N802
+        self,
+        request: pb.WatchFactsRequest,
+        context: Rpc,  # noqa: ARG002
+    ) -> AsyncIterator[pb.WatchFactsResponse]:
+        store = codec.store_name(request.store)
+        if request.start_token:
+            start = codec.token(request.start_token, "start_token")
+            await asyncio.to_thread(self._check_token, store, start, "start_token")
+        else:
+            start = await asyncio.to_thread(self._facts.token, store)
+        watch = Watch(self._facts, self._replica, self._follower, store, start)
+        async with aclosing(watch.messages()) as messages:
+            async for message in messages:
+                yield message
+
+    async def _import(self, store: str, request: pb.ImportFactsRequest, place: str) -> FactsWritten:
+        try:
+            inserts = await asyncio.to_thread(codec.inserts, request)
+            return await self._pap.write_facts(store, WriteRequest(inserts))
+        except AuthzError as error:
+            error.field = _place_in_import(error.field, place)
+            raise
+
+    def _page_of_now(
+        self, store: str, pattern: FactPattern, size: int, after: Fact | None
+    ) -> _Page:
         state = self._replica.state(store)
         page = page_of(state.facts_at(instant_of(utc_now())), pattern, size, after)
-        return pb.ReadFactsResponse(
-            facts=map(codec.fact_message, page.facts),
-            next_page_token=(
-                codec.page_token(store, pattern, page.facts[-1]) if page.has_more else ""
-            ),
-            consistency_token=str(state.token),
-            policy_version=state.policy.version.version if state.policy else 0,
+        facts = [StoredFact(fact, state.expiries.of(fact)) for fact in page.facts]
+        version = state.policy.version.version if state.policy else 0
+        return _Page(facts, page.has_more, state.token, version)
+
+    def _page_of_the_past(
+        self, read: tuple[str, FactPattern, codec.Moment], size: int, after: Fact | None
+    ) -> _Page:
+        store, pattern, moment = read
+        revision, instant = self._when(store, moment)
+        page = self._facts.read(
+            store, pattern, revision=revision, instant=instant, after=after, size=size
         )
+        policy = self._facts.policy_at(store, page.revision)
+        token = self._facts.token(store)._replace(revision=page.revision)
+        return _Page(page.facts, page.has_more, token, policy.version if policy else 0)
+
+    def _when(self, store: str, moment: codec.Moment) -> tuple[Revision | None, Instant | None]:
+        """Return revision and instant to read at; None for now, or for when the revision was made."""
+        match moment:
+            case None:
+                return None, None
+            case ConsistencyToken():
+                return self._check_token(store, moment, "at_token"), None
+            case instant:
+                return self._facts.revision_at(instant), instant
+
+    def _check_token(self, store: str, token: ConsistencyToken, field: str) -> Revision:
+        try:
+            return self._facts.check_token(store, token)
+        except (RevisionUnknown, TokenOfAnotherStore) as error:
+            error.field = field
+            raise
+
+
+def _place_in_import(field: str, place: str) -> str:
+    """Return what a field of a write, or of a request alone, is called in the whole import."""
+    found = _WRITE.match(field)
+    if found is None:
+        return f"{place}.{field}" if field else place
+    fact = ".fact" if found[2] else ""
+    return f"{place}.facts[{found[1]}]{fact}{field[found.end() :]}"
+
+
+def _next_message(messages: Iterator[pb.ExportFactsResponse]) -> pb.ExportFactsResponse | None:
+    return next(messages, None)

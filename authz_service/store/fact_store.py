@@ -129,6 +129,13 @@ class FactStore:
             head = reading.read_head(connection)
             return token.checked(head.incarnation, store_number(connection, store), head.revision)
 
+    def token(self, store: str) -> ConsistencyToken:
+        """Return the token of `store` as it is now. Raises StoreNotFound."""
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            number = store_number(connection, store)
+            return ConsistencyToken(head.incarnation, number, head.revision)
+
     # Stores.
 
     def create_store(self, name: str) -> ConsistencyToken:
@@ -213,7 +220,8 @@ class FactStore:
         """Return the first `size` facts behind `after` that match.
 
         They are those of `revision`, by default the newest, that count at `instant`, by default now or when the
-        given revision was committed. Raises StoreNotFound, Compacted and RevisionUnknown.
+        given revision was committed. Raises StoreNotFound, Compacted, and RevisionUnknown, also for a revision
+        from before the store was made.
         """
         with self._database.reading() as connection:
             head = reading.read_head(connection)
@@ -222,6 +230,7 @@ class FactStore:
                 moment = head.revision, self._now(head) if instant is None else instant
             else:
                 reading.check_kept(head, revision)
+                reading.check_made(number, revision)
                 if instant is None:
                     instant = reading.committed_at(connection, head, revision)
                 moment = revision, instant
@@ -241,7 +250,8 @@ class FactStore:
         ends before the export does.
         """
         page = self.read(store, pattern, revision=revision, instant=instant)
-        return Export(page.revision, page.instant, self._pages(store, pattern, page))
+        token = self.token(store)._replace(revision=page.revision)
+        return Export(token, page.instant, self._pages(store, pattern, page))
 
     def _pages(self, store: str, pattern: AnyPattern, page: FactPage) -> Iterator[StoredFact]:
         while True:
@@ -314,6 +324,21 @@ class FactStore:
             batches = reading.read_log(connection, revision, limit, number)
         return LogPage(batches, batches[-1].revision if len(batches) == limit else head.revision)
 
+    def follow(self, token: ConsistencyToken, *, limit: int = 1000) -> LogPage:
+        """Return what happened to the store of `token` after it, at most `limit` batches.
+
+        The end of the store is told, too; behind it there is nothing but StoreNotFound. Raises Compacted and
+        RevisionUnknown.
+        """
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            revision = token.checked(head.incarnation, token.store, head.revision)
+            reading.check_kept(head, revision)
+            batches = reading.read_log(connection, revision, limit, token.store)
+            if not batches:
+                tenants.require_store(connection, token.store)
+        return LogPage(batches, batches[-1].revision if len(batches) == limit else head.revision)
+
     # Upkeep.
 
     def remove_expired(self) -> int:
@@ -350,8 +375,11 @@ class FactStore:
 class Export(Iterator[StoredFact]):
     """The facts of one revision that count at one instant, one after the other."""
 
-    def __init__(self, revision: Revision, instant: Instant, facts: Iterator[StoredFact]) -> None:
-        self.revision = revision
+    def __init__(
+        self, token: ConsistencyToken, instant: Instant, facts: Iterator[StoredFact]
+    ) -> None:
+        self.token = token
+        self.revision = token.revision
         self.instant = instant
         self._facts = facts
 

@@ -27,6 +27,9 @@ _HEAD: Final = select(tables.head)
 _STORE: Final = select(tables.stores.c.number).where(
     tables.stores.c.name == bindparam("of_name"), tables.stores.c.deleted.is_(None)
 )
+_LAST: Final = select(tables.stores.c.revision).where(
+    tables.stores.c.number == bindparam("of_store")
+)
 _POLICY_VERSION: Final = select(func.max(tables.policies.c.version)).where(
     tables.policies.c.store == bindparam("of_store")
 )
@@ -75,10 +78,18 @@ class Pack:
         self._keys: dict[tuple[int, str], dict[str, Any]] = {}
         self._stores: dict[str, int] = {}
         self._policy_versions: dict[int, int] = {}
+        self._last: dict[int, Revision] = {}
 
     def token(self, store: int) -> ConsistencyToken:
-        """Return the token of all that was done so far."""
-        return ConsistencyToken(self.incarnation, store, self.revision)
+        """Return the token of all that was done to `store` so far.
+
+        Its revision is one of that store, also after a job that changed nothing: whoever follows the store
+        comes by every token that was given out.
+        """
+        if store not in self._last:
+            last = self.connection.scalar(_LAST, {"of_store": store})
+            self._last[store] = Revision(last or 0)
+        return ConsistencyToken(self.incarnation, store, self._last[store])
 
     def store(self, name: str) -> int:
         """Return the number of a store. Raises StoreNotFound."""
@@ -118,7 +129,7 @@ class Pack:
 
     def advance(self, store: int, kind: Kind, *bodies: str) -> Revision:
         """Take the next revision, which does to `store` what the bodies say."""
-        self.revision = Revision(self.revision + 1)
+        self.revision = self._last[store] = Revision(self.revision + 1)
         for part, body in enumerate(bodies):
             self._log.append(
                 {

@@ -91,6 +91,13 @@ def check_kept(head: Head, revision: Revision) -> None:
         raise Compacted(message)
 
 
+def check_made(store: int, revision: Revision) -> None:
+    """Raise RevisionUnknown for a revision at which the store was not there: its number made it."""
+    if revision < store:
+        message = "the store was made after that; another one may have had its name"
+        raise RevisionUnknown(message)
+
+
 def committed_at(connection: Connection, head: Head, revision: Revision) -> Instant:
     """Return when `revision`, whose history is kept, was committed."""
     if revision == head.revision:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from authz_service.errors import StoreExists, StoreProtected
+from authz_service.errors import StoreExists, StoreNotFound, StoreProtected
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.store import tables
 from authz_service.store.pack import Pack
@@ -42,6 +42,15 @@ def delete_store(pack: Pack, name: str) -> ConsistencyToken:
     pack.connection.execute(update(table).where(table.c.number == number).values(deleted=revision))
     pack.forget_store(name)
     return pack.token(number)
+
+
+def require_store(connection: Connection, number: int) -> None:
+    """Raise StoreNotFound unless the store of this number is there."""
+    table = tables.stores
+    alive = select(table.c.number).where(table.c.number == number, table.c.deleted.is_(None))
+    if connection.scalar(alive) is None:
+        message = "the store was deleted"
+        raise StoreNotFound(message, field="store")
 
 
 def store_names(connection: Connection) -> tuple[str, ...]:

@@ -79,11 +79,12 @@ def write_facts(
         for mark, fact, expires_at in effects:
             after = None if mark is Mark.DELETED else Stored(revision, expires_at)
             pack.ledger.put(store, fact, after, revision)
+    token = pack.token(store)
     if key is not None:
         until = Instant(pack.instant + keys_kept // timedelta(microseconds=1))
-        text = encode_written(pack.revision, active, results)
+        text = encode_written(token.revision, active, results)
         pack.keep(store, key, content_digest(request), text, until)
-    return Written(results, pack.token(store), active)
+    return Written(results, token, active)
 
 
 def repeated(request: WriteRequest, kept: tuple[str, str], incarnation: str, store: int) -> Written:
@@ -120,7 +121,7 @@ class _Draft:
     def apply(self, index: int, write: Write) -> WriteResult:
         match write:
             case Insert():
-                return self._insert(write, f"writes[{index}].insert")
+                return self._insert(write, f"writes[{index}]")
             case Delete():
                 return self._delete([write.fact] if self._counts(write.fact) else [])
             case DeleteMatching():

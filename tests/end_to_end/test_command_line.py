@@ -280,7 +280,12 @@ def test_running_requests_end_before_the_service_does(serve):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "serve", "check", "policy publish", "facts write", "facts read"]
+    "command",
+    [
+        *("", "serve", "check", "policy publish", "facts write", "facts read", "facts import"),
+        *("facts export", "facts watch", "facts delete-entity", "store create", "store list"),
+        *("store delete", "database begin-life"),
+    ],
 )
 def test_help_teaches(command):
     shown = run(*command.split(), "--help")

@@ -20,7 +20,10 @@ from hypothesis import strategies as st
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value, boolean, integer, string
 
-SERVICES = [f"authz.v1.{name}" for name in ("AuthorizationService", "FactService", "PolicyService")]
+SERVICES = [
+    f"authz.v1.{name}"
+    for name in ("AuthorizationService", "FactService", "PolicyService", "StoreService")
+]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -48,6 +51,7 @@ def test_health_follows_the_policy(service):
     assert [health(service, name) for name in (*SERVICES, "")] == [
         NOT_SERVING,
         NOT_SERVING,
+        SERVING,
         SERVING,
         NOT_SERVING,
     ]

@@ -224,6 +224,14 @@ def every_returned_token_reaches_the_log(world: World) -> None:
             reached.append(page.up_to)
         assert reached[-1] >= max(token.revision for token in tokens)
     assert [b.revision for b in store.log("default", START).batches] == [2]
+    # Each is the token of a change of its own store, so that it can be waited for.
+    assert [(token.store, token.revision) for token in tokens] == [
+        (0, 2),
+        (0, 2),
+        (1, 3),
+        (0, 2),
+        (0, 2),
+    ]
 
 
 @promise
@@ -344,7 +352,7 @@ def a_batch_happens_wholly_or_not_at_all(world: World) -> None:
         writes.insert(place, late)
         with pytest.raises(ExpiryPassed) as passed:
             write(store, *writes)
-        assert passed.value.field == f"writes[{place}].insert.expires_at"
+        assert passed.value.field == f"writes[{place}].expires_at"
         with pytest.raises(ExpiryPassed) as passed:
             write(store, Replace(roles(), (*insert(role("x")), late)))
         assert passed.value.field == "writes[0].replace.inserts[1].expires_at"

@@ -15,13 +15,23 @@ A decision is true exactly if it permits. Whatever is not a decision raises an A
 """
 
 from authz._argument import ANY, AnyOf, Value
-from authz._async_client import AsyncClient
-from authz._client import Client
+from authz._async_client import AsyncClient, AsyncExport
+from authz._client import Client, Export
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
-from authz._fact import Fact, FactPattern, parse_facts
+from authz._fact import Fact, FactPattern, StoredFact, parse_facts
 from authz._pending import Pending
-from authz._results import Policy, PublishedPolicy, WriteOutcome, WriteResult
+from authz._results import (
+    EntityDeleted,
+    FactChange,
+    ImportResult,
+    Policy,
+    PublishedPolicy,
+    StoreEvent,
+    WriteCounts,
+    WriteOutcome,
+    WriteResult,
+)
 from authz.errors import (
     AlreadyExists,
     AuthzError,
@@ -47,6 +57,7 @@ __all__ = [
     "Answer",
     "AnyOf",
     "AsyncClient",
+    "AsyncExport",
     "AuthzError",
     "Client",
     "Compacted",
@@ -54,9 +65,13 @@ __all__ = [
     "Decision",
     "Diagnostic",
     "Entity",
+    "EntityDeleted",
+    "Export",
     "Fact",
+    "FactChange",
     "FactPattern",
     "FactsOrphaned",
+    "ImportResult",
     "InvalidRequest",
     "LimitReached",
     "NotFound",
@@ -69,9 +84,12 @@ __all__ = [
     "Question",
     "Refused",
     "ServiceError",
+    "StoreEvent",
+    "StoredFact",
     "Unavailable",
     "UnexpectedAnswer",
     "Value",
+    "WriteCounts",
     "WriteOutcome",
     "WriteResult",
     "parse_facts",

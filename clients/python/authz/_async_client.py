@@ -1,24 +1,49 @@
 """AsyncClient: the service, for asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from types import TracebackType
+import math
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, suppress
+from datetime import datetime
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import grpc
 import grpc.aio
 
 from authz import _calls as calls
-from authz._call import Call, Result
+from authz import _streams as streams
+from authz._call import Call, Result, stated_text
 from authz._decision import Answer, Decision, Question, to_question
-from authz._entity import Entity
-from authz._fact import Fact, FactPattern, to_facts, to_pattern
+from authz._entity import Entity, to_entity
+from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_pattern, to_stored
 from authz._pending import Pending
-from authz._results import Policy, PublishedPolicy, WriteResult
-from authz._retry import Attempts
+from authz._results import (
+    EntityDeleted,
+    FactChange,
+    ImportResult,
+    Policy,
+    PublishedPolicy,
+    WriteResult,
+)
+from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
-from authz.errors import ServiceError
+from authz._writes import Writes
+from authz.errors import ServiceError, Unavailable
+
+
+class AsyncExport(AsyncIterator[StoredFact]):
+    """The facts of one state, one after the other; `consistency_token` names the state."""
+
+    def __init__(
+        self, consistency_token: str, answers: AsyncIterator[tuple[str, list[StoredFact]]]
+    ) -> None:
+        self.consistency_token = consistency_token
+        self._facts = (fact async for _, facts in answers for fact in facts)
+
+    async def __anext__(self) -> StoredFact:
+        return await anext(self._facts)
 
 
 class AsyncClient:
@@ -81,27 +106,98 @@ class AsyncClient:
         wanted = tuple(map(to_question, questions))
         return self._start(calls.authorize_batch(self._settings.store, wanted), timeout)
 
-    def write_facts(
+    def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
         self,
         *,
-        insert: Iterable[Fact | str] = (),
+        insert: Iterable[AnyFact] = (),
         delete: Iterable[Fact | str] = (),
+        delete_matching: Iterable[FactPattern | str] = (),
+        replace: Mapping[FactPattern | str, Iterable[AnyFact]] = MappingProxyType({}),
+        if_exists: Iterable[FactPattern | str] = (),
+        if_not_exists: Iterable[FactPattern | str] = (),
+        idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Pending[WriteResult]:
-        """See Client.write_facts: deletes come first, then inserts."""
-        call = calls.write_facts(self._settings.store, to_facts(delete), to_facts(insert))
+        """See Client.write_facts: deletes come first, then replacements, then inserts."""
+        writes = Writes(
+            insert, delete, delete_matching, replace, if_exists, if_not_exists, idempotency_key
+        )
+        return self._start(calls.write_facts(self._settings.store, writes), timeout)
+
+    def delete_entity(
+        self,
+        entity: Entity | str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Pending[EntityDeleted]:
+        """See Client.delete_entity."""
+        call = calls.delete_entity(self._settings.store, to_entity(entity), idempotency_key)
         return self._start(call, timeout)
+
+    def import_facts(
+        self,
+        facts: Iterable[AnyFact] | AsyncIterable[AnyFact],
+        *,
+        timeout: float | None = None,
+    ) -> Pending[ImportResult]:
+        """See Client.import_facts; the facts may come asynchronously, too."""
+        return Pending(self._import(facts, timeout))
 
     def read_facts(
         self,
         pattern: FactPattern | str | None = None,
         *,
+        at: str | datetime | None = None,
         page_size: int = 1000,
         timeout: float | None = None,
     ) -> AsyncIterator[Fact]:
         """See Client.read_facts; for `async for`, without `await`."""
-        call = calls.read_facts(self._settings.store, to_pattern(pattern), page_size)
+        pages = self.read_stored_facts(pattern, at=at, page_size=page_size, timeout=timeout)
+        return (stored.fact async for stored in pages)
+
+    def read_stored_facts(
+        self,
+        pattern: FactPattern | str | None = None,
+        *,
+        at: str | datetime | None = None,
+        page_size: int = 1000,
+        timeout: float | None = None,
+    ) -> AsyncIterator[StoredFact]:
+        """See Client.read_stored_facts; for `async for`, without `await`."""
+        call = calls.read_facts(self._settings.store, to_pattern(pattern), at, page_size)
         return self._iterate(call, self._settings.timeout_or_default(timeout))
+
+    def export_facts(
+        self,
+        pattern: FactPattern | str | None = None,
+        *,
+        at: str | datetime | None = None,
+        timeout: float | None = None,
+    ) -> Pending[AsyncExport]:
+        """See Client.export_facts; `await` the export, and go through it with `async for`."""
+        call = streams.export_facts(self._settings.store, to_pattern(pattern), at)
+        return Pending(self._export(call, timeout))
+
+    def watch_facts(
+        self, start_token: str = "", *, timeout: float | None = None
+    ) -> AsyncIterator[FactChange]:
+        """See Client.watch_facts; for `async for`, without `await`."""
+        following = streams.Following(self._settings.store, start_token)
+        following.call()  # what cannot be sent raises here
+        return self._follow(following, self._settings.timeout_or_default(timeout))
+
+    def create_store(self, name: str, *, timeout: float | None = None) -> Pending[str]:
+        """See Client.create_store."""
+        return self._start(calls.create_store(name), timeout)
+
+    def list_stores(self, *, timeout: float | None = None) -> Pending[list[str]]:
+        """See Client.list_stores."""
+        return self._start(calls.list_stores(), timeout)
+
+    def delete_store(self, name: str, *, timeout: float | None = None) -> Pending[str]:
+        """See Client.delete_store."""
+        return self._start(calls.delete_store(name), timeout)
 
     def publish_policy(
         self,
@@ -119,7 +215,92 @@ class AsyncClient:
         """See Client.get_policy."""
         return self._start(calls.get_policy(self._settings.store, version), timeout)
 
-    async def _iterate(self, first: Call[calls.FactPage], seconds: float) -> AsyncIterator[Fact]:
+    async def _import(
+        self, facts: Iterable[AnyFact] | AsyncIterable[AnyFact], seconds: float | None
+    ) -> ImportResult:
+        send: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = self._open_channel().stream_unary(
+            streams.IMPORT
+        )
+        call = send(timeout=_limit(seconds), metadata=self._settings.metadata)
+        try:
+            await self._send_all(call, facts)
+            answer = await call
+        except grpc.RpcError as failure:
+            raise error_of_call(failure, self._settings.target, seconds or math.inf) from None
+        except asyncio.CancelledError:
+            self._raise_if_closed()
+            raise
+        finally:
+            # An end before the last fact must not look like the end of the facts.
+            call.cancel()
+        return streams.read_import_result(answer)
+
+    async def _send_all(
+        self,
+        call: grpc.aio.StreamUnaryCall[bytes, bytes],
+        facts: Iterable[AnyFact] | AsyncIterable[AnyFact],
+    ) -> None:
+        # The service may end the call at any time, and only the call itself says why.
+        with suppress(asyncio.InvalidStateError, grpc.RpcError):
+            if isinstance(facts, AsyncIterable):
+                chunk: list[StoredFact] = []
+                async for fact in facts:
+                    chunk += to_stored([fact])
+                    if len(chunk) == streams.CHUNK:
+                        await call.write(streams.import_request(self._settings.store, chunk))
+                        chunk = []
+                await call.write(streams.import_request(self._settings.store, chunk))
+            else:
+                for request in streams.import_requests(self._settings.store, facts):
+                    await call.write(request)
+            await call.done_writing()
+
+    async def _export(
+        self, call: Call[tuple[str, list[StoredFact]]], seconds: float | None
+    ) -> AsyncExport:
+        answers = self._stream(call, seconds)
+        token, _ = await anext(answers, ("", []))
+        return AsyncExport(stated_text(token, "consistency_token"), answers)
+
+    async def _follow(
+        self, following: streams.Following, seconds: float
+    ) -> AsyncIterator[FactChange]:
+        attempts: Attempts | None = None
+        while True:
+            try:
+                async with aclosing(self._stream(following.call(), None)) as changes:
+                    async for change in changes:
+                        attempts = None
+                        if change is not None:
+                            yield change
+            except Unavailable as error:
+                attempts = attempts or Attempts(seconds, repeatable=True)
+                await asyncio.sleep(attempts.pause_after(error))
+            else:
+                return
+
+    async def _stream(
+        self, call: Call[Result], seconds: float | None
+    ) -> AsyncGenerator[Result, None]:
+        """Yield what the service sends; whoever stops reading ends the call."""
+        send: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self._open_channel().unary_stream(
+            call.path
+        )
+        answers = send(call.request, timeout=_limit(seconds), metadata=self._settings.metadata)
+        try:
+            async for answer in answers:
+                yield call.read(answer)
+        except grpc.RpcError as failure:
+            raise error_of_call(failure, self._settings.target, seconds or math.inf) from None
+        except asyncio.CancelledError:
+            self._raise_if_closed()
+            raise
+        finally:
+            answers.cancel()
+
+    async def _iterate(
+        self, first: Call[calls.FactPage], seconds: float
+    ) -> AsyncIterator[StoredFact]:
         call: Call[calls.FactPage] | None = first
         while call is not None:
             page = await self._run(call, seconds)
@@ -153,12 +334,15 @@ class AsyncClient:
                 wait_for_ready=not call.repeatable,
             )
         except asyncio.CancelledError:
-            # gRPC reports a channel that is closed under a call as a cancellation of the caller.
-            if self._is_closed and not _is_cancelling():
-                raise ServiceError(
-                    "the client was closed during the call", code=grpc.StatusCode.CANCELLED
-                ) from None
+            self._raise_if_closed()
             raise
+
+    def _raise_if_closed(self) -> None:
+        """Call for a CancelledError: gRPC reports a channel that is closed under a call as one."""
+        if self._is_closed and not _is_cancelling():
+            raise ServiceError(
+                "the client was closed during the call", code=grpc.StatusCode.CANCELLED
+            ) from None
 
     def _open_channel(self) -> grpc.aio.Channel:
         """Return the channel. It is opened by the first call, since it needs the running loop."""
@@ -177,3 +361,7 @@ class AsyncClient:
 def _is_cancelling() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _limit(timeout: float | None) -> float | None:
+    return None if timeout is None else require_timeout(timeout)

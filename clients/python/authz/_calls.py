@@ -1,8 +1,9 @@
-"""The six calls of the service: what each sends, and what each makes of the answer."""
+"""The calls that are one request and one answer: what each sends, and what each makes of the answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import uuid4
 
 from authz._call import (
     Call,
@@ -13,14 +14,32 @@ from authz._call import (
     stated_version,
 )
 from authz._decision import Answer, Decision, Question
-from authz._fact import Fact, FactPattern
-from authz._results import Policy, PublishedPolicy, WriteOutcome, WriteResult
+from authz._entity import Entity
+from authz._fact import FactPattern, StoredFact
+from authz._results import (
+    EntityDeleted,
+    Policy,
+    PublishedPolicy,
+    WriteCounts,
+    WriteOutcome,
+    WriteResult,
+)
 from authz._status import error_of_question, read_diagnostic
-from authz._wire import entity_message, fact_message, pattern_message, read_fact
+from authz._wire import (
+    Moment,
+    entity_message,
+    fact_message,
+    pattern_message,
+    read_fact,
+    read_time,
+    set_moment,
+)
+from authz._writes import Writes
 from authz.errors import UnexpectedAnswer
 from authz.v1 import authorization_service_pb2 as authorization_pb
 from authz.v1 import fact_service_pb2 as fact_pb
 from authz.v1 import policy_service_pb2 as policy_pb
+from authz.v1 import store_service_pb2 as store_pb
 
 # There is no third entry, and no default: any other number is not a decision.
 _PERMITTED: Final[Mapping[int, bool]] = {
@@ -33,6 +52,8 @@ _OUTCOMES: Final[Mapping[int, WriteOutcome]] = {
     fact_pb.WRITE_OUTCOME_EXISTED: WriteOutcome.EXISTED,
     fact_pb.WRITE_OUTCOME_DELETED: WriteOutcome.DELETED,
     fact_pb.WRITE_OUTCOME_MISSING: WriteOutcome.MISSING,
+    fact_pb.WRITE_OUTCOME_CHANGED: WriteOutcome.CHANGED,
+    fact_pb.WRITE_OUTCOME_REPLACED: WriteOutcome.REPLACED,
 }
 
 
@@ -122,27 +143,38 @@ def _read_answer(
 
 
 @refusing_the_unrepresentable()
-def write_facts(
-    store: str, delete: tuple[Fact, ...], insert: tuple[Fact, ...]
-) -> Call[WriteResult]:
-    deletes = [fact_pb.FactWrite(delete=fact_message(fact)) for fact in delete]
-    inserts = [fact_pb.FactWrite(insert=fact_message(fact)) for fact in insert]
-    writes = deletes + inserts
+def write_facts(store: str, writes: Writes) -> Call[WriteResult]:
+    request = fact_pb.WriteFactsRequest(
+        store=store,
+        writes=writes.messages(),
+        preconditions=writes.preconditions(),
+        idempotency_key=_key(writes.idempotency_key),
+    )
+    count = len(request.writes)
 
     def read(response: fact_pb.WriteFactsResponse) -> WriteResult:
-        _require_as_many(len(writes), "outcomes", len(response.outcomes))
+        _require_as_many(count, "outcomes", len(response.outcomes))
+        _require_as_many(count, "counts", len(response.counts))
         return WriteResult(
             outcomes=tuple(map(_outcome, response.outcomes)),
             consistency_token=stated_text(response.consistency_token, "consistency_token"),
             policy_version=stated_version(response.policy_version),
+            counts=tuple(
+                WriteCounts(one.inserted, one.changed, one.deleted) for one in response.counts
+            ),
         )
 
     return Call(
         "/authz.v1.FactService/WriteFacts",
-        fact_pb.WriteFactsRequest(store=store, writes=writes).SerializeToString(),
+        request.SerializeToString(),
         reading(fact_pb.WriteFactsResponse, read),
-        repeatable=False,
+        repeatable=bool(request.idempotency_key),
     )
+
+
+def _key(key: str | None) -> str:
+    """Return the key of a write; by default one that no other write has, so that it can be tried again."""
+    return uuid4().hex if key is None else key
 
 
 def _outcome(outcome: int) -> WriteOutcome:
@@ -151,23 +183,49 @@ def _outcome(outcome: int) -> WriteOutcome:
     return _OUTCOMES[outcome]
 
 
+@refusing_the_unrepresentable()
+def delete_entity(store: str, entity: Entity, key: str | None) -> Call[EntityDeleted]:
+    request = fact_pb.DeleteEntityRequest(
+        store=store, entity=entity_message(entity), idempotency_key=_key(key)
+    )
+    return Call(
+        "/authz.v1.FactService/DeleteEntity",
+        request.SerializeToString(),
+        reading(
+            fact_pb.DeleteEntityResponse,
+            lambda response: EntityDeleted(
+                response.deleted, stated_text(response.consistency_token, "consistency_token")
+            ),
+        ),
+        repeatable=bool(request.idempotency_key),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FactPage:
     """Some facts, and the call that reads those behind them; None if there are none."""
 
-    facts: tuple[Fact, ...]
+    facts: tuple[StoredFact, ...]
     rest: Call["FactPage"] | None
 
 
 @refusing_the_unrepresentable()
-def read_facts(store: str, pattern: FactPattern | None, page_size: int) -> Call[FactPage]:
+def read_facts(
+    store: str, pattern: FactPattern | None, at: Moment, page_size: int
+) -> Call[FactPage]:
     wanted = None if pattern is None else pattern_message(pattern)
-    return _read_page(fact_pb.ReadFactsRequest(store=store, pattern=wanted, page_size=page_size))
+    request = fact_pb.ReadFactsRequest(store=store, pattern=wanted, page_size=page_size)
+    set_moment(request, at)
+    return _read_page(request)
 
 
 def _read_page(request: fact_pb.ReadFactsRequest) -> Call[FactPage]:
     def read(response: fact_pb.ReadFactsResponse) -> FactPage:
-        facts = tuple(map(read_fact, response.facts))
+        expiries = {place: read_time(at) for place, at in response.expires_at.items()}
+        facts = tuple(
+            StoredFact(read_fact(fact), expiries.get(place))
+            for place, fact in enumerate(response.facts)
+        )
         token = response.next_page_token
         if not token:
             return FactPage(facts, rest=None)
@@ -231,3 +289,39 @@ def _read_policy(response: policy_pb.GetPolicyResponse) -> Policy:
         published_at=stated_time(response, "published_at"),
         consistency_token=stated_text(response.consistency_token, "consistency_token"),
     )
+
+
+@refusing_the_unrepresentable()
+def create_store(name: str) -> Call[str]:
+    return Call(
+        "/authz.v1.StoreService/CreateStore",
+        store_pb.CreateStoreRequest(store=name).SerializeToString(),
+        reading(store_pb.CreateStoreResponse, _read_token),
+        repeatable=False,
+    )
+
+
+@refusing_the_unrepresentable()
+def delete_store(name: str) -> Call[str]:
+    return Call(
+        "/authz.v1.StoreService/DeleteStore",
+        store_pb.DeleteStoreRequest(store=name).SerializeToString(),
+        reading(store_pb.DeleteStoreResponse, _read_token),
+        repeatable=False,
+    )
+
+
+def list_stores() -> Call[list[str]]:
+    return Call(
+        "/authz.v1.StoreService/ListStores",
+        store_pb.ListStoresRequest().SerializeToString(),
+        reading(
+            store_pb.ListStoresResponse,
+            lambda response: [stated_text(store.name, "name") for store in response.stores],
+        ),
+        repeatable=True,
+    )
+
+
+def _read_token(response: store_pb.CreateStoreResponse | store_pb.DeleteStoreResponse) -> str:
+    return stated_text(response.consistency_token, "consistency_token")

@@ -1,29 +1,56 @@
 """Client: the service, for threads."""
 
+import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import grpc
 
 from authz import _calls as calls
-from authz._call import Call, Result
+from authz import _streams as streams
+from authz._call import Call, Result, stated_text
 from authz._decision import Answer, Decision, Question, to_question
-from authz._entity import Entity
-from authz._fact import Fact, FactPattern, to_facts, to_pattern
-from authz._results import Policy, PublishedPolicy, WriteResult
-from authz._retry import Attempts
+from authz._entity import Entity, to_entity
+from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_pattern
+from authz._results import (
+    EntityDeleted,
+    FactChange,
+    ImportResult,
+    Policy,
+    PublishedPolicy,
+    WriteResult,
+)
+from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
+from authz._writes import Writes
+from authz.errors import AuthzError, ServiceError, Unavailable
+
+
+class Export(Iterator[StoredFact]):
+    """The facts of one state, one after the other; `consistency_token` names the state."""
+
+    def __init__(
+        self, consistency_token: str, answers: Iterator[tuple[str, list[StoredFact]]]
+    ) -> None:
+        self.consistency_token = consistency_token
+        self._facts = (fact for _, facts in answers for fact in facts)
+
+    def __next__(self) -> StoredFact:
+        return next(self._facts)
 
 
 class Client:
     """Asks the service, and waits for the answer. Safe to share between threads.
 
     Every call raises an AuthzError if it has no answer by its timeout, which is in seconds and
-    includes all attempts. Calls that only read are tried again while the service is unavailable;
-    writes and publications are sent once, but wait for a connection.
+    includes all attempts. Calls that only read, and writes of facts, which have one effect however
+    often they are sent, are tried again while the service is unavailable; all others are sent once,
+    but wait for a connection.
     """
 
     def __init__(
@@ -88,36 +115,148 @@ class Client:
         wanted = tuple(map(to_question, questions))
         return self._ask(calls.authorize_batch(self._settings.store, wanted), timeout)
 
-    def write_facts(
+    def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
         self,
         *,
-        insert: Iterable[Fact | str] = (),
+        insert: Iterable[AnyFact] = (),
         delete: Iterable[Fact | str] = (),
+        delete_matching: Iterable[FactPattern | str] = (),
+        replace: Mapping[FactPattern | str, Iterable[AnyFact]] = MappingProxyType({}),
+        if_exists: Iterable[FactPattern | str] = (),
+        if_not_exists: Iterable[FactPattern | str] = (),
+        idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> WriteResult:
-        """Delete and insert facts: all of them or none.
+        """Delete, replace and insert facts: all of them or none, if the conditions hold.
 
-        Deletes come first, then inserts, so that a fact in both is stored afterwards. When this
-        raises Unavailable or DeadlineExceeded the writes may or may not have happened. They can
-        be repeated, unless another writer's changes to the same facts would be undone by that.
+        `delete` comes first, then `delete_matching`, `replace` and `insert`, so that a fact that is deleted
+        and inserted is stored afterwards. `replace` makes the given facts all those that match a pattern.
+        A fact that expires is inserted as a `StoredFact`; one that is stored takes over the expiry given.
+
+        Nothing is written, and PreconditionFailed is raised, unless some fact matches each pattern of
+        `if_exists`, and none matches any of `if_not_exists`.
+
+        The writes have one effect, however often they are sent: an idempotency key goes along, by default a
+        new one. To repeat a call that raised Unavailable or DeadlineExceeded, which may have written, pass
+        a key of your own both times. With the key `""` the writes are sent once, and not remembered.
         """
-        call = calls.write_facts(self._settings.store, to_facts(delete), to_facts(insert))
+        writes = Writes(
+            insert, delete, delete_matching, replace, if_exists, if_not_exists, idempotency_key
+        )
+        return self._ask(calls.write_facts(self._settings.store, writes), timeout)
+
+    def delete_entity(
+        self,
+        entity: Entity | str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> EntityDeleted:
+        """Delete all facts that have `entity` among their arguments, wherever it stands."""
+        call = calls.delete_entity(self._settings.store, to_entity(entity), idempotency_key)
         return self._ask(call, timeout)
+
+    def import_facts(
+        self, facts: Iterable[AnyFact], *, timeout: float | None = None
+    ) -> ImportResult:
+        """Insert any number of facts, which are taken from the iterable as they are sent.
+
+        They are committed in packs of 1000, not all or none: if this raises, the first packs are stored.
+        It can be repeated as a whole: what is there already counts as existing. There is no
+        timeout unless one is given, and nothing is tried again.
+        """
+        self._require_open()
+        requests = _Requests(streams.import_requests(self._settings.store, facts))
+        send: grpc.StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(
+            streams.IMPORT
+        )
+        call = send.future(requests, timeout=_limit(timeout), metadata=self._settings.metadata)
+        requests.give_up.set_result(call.cancel)
+        try:
+            answer = call.result()
+        except grpc.FutureCancelledError:
+            raise requests.failure or self._closed_under_way() from None
+        except grpc.RpcError as failure:
+            raise self._error(failure, timeout) from None
+        finally:
+            call.cancel()
+        return streams.read_import_result(answer)
 
     def read_facts(
         self,
         pattern: FactPattern | str | None = None,
         *,
+        at: str | datetime | None = None,
         page_size: int = 1000,
         timeout: float | None = None,
     ) -> Iterator[Fact]:
         """Yield the stored facts that `pattern` finds, or all, page by page.
 
-        The timeout is for each page. Each page is one snapshot; a fact that is stored throughout
-        is yielded exactly once.
+        `at` is a consistency token or a past time: facts are read as they were then. The timeout is
+        for each page. Each page is one snapshot, all pages of the past are of one; a fact that is
+        stored throughout is yielded exactly once. Raises Compacted if `at` is too long ago.
         """
-        call = calls.read_facts(self._settings.store, to_pattern(pattern), page_size)
+        pages = self.read_stored_facts(pattern, at=at, page_size=page_size, timeout=timeout)
+        return (stored.fact for stored in pages)
+
+    def read_stored_facts(
+        self,
+        pattern: FactPattern | str | None = None,
+        *,
+        at: str | datetime | None = None,
+        page_size: int = 1000,
+        timeout: float | None = None,
+    ) -> Iterator[StoredFact]:
+        """Yield what `read_facts` does, each fact with its expiry."""
+        call = calls.read_facts(self._settings.store, to_pattern(pattern), at, page_size)
         return self._iterate(call, self._settings.timeout_or_default(timeout))
+
+    def export_facts(
+        self,
+        pattern: FactPattern | str | None = None,
+        *,
+        at: str | datetime | None = None,
+        timeout: float | None = None,
+    ) -> Export:
+        """Return all facts of one state that `pattern` finds, however many, as an iterator.
+
+        They come as they are taken from it. It names the state as `consistency_token`: watching from
+        there tells what happened since. What ends it early raises, so it is never silently short. There is
+        no timeout unless one is given.
+        """
+        self._require_open()
+        call = streams.export_facts(self._settings.store, to_pattern(pattern), at)
+        answers = self._stream(call, timeout)
+        token, _ = next(answers, ("", []))
+        return Export(stated_text(token, "consistency_token"), answers)
+
+    def watch_facts(
+        self, start_token: str = "", *, timeout: float | None = None
+    ) -> Iterator[FactChange]:
+        """Yield what happens to the store behind `start_token`, or from now on, revision by revision.
+
+        It ends only with the store. Keep the token of the last change that you have dealt with: from there
+        you can go on later, with nothing missing and nothing twice. Some changes are checkpoints,
+        with a newer token and nothing else; the first one always is. While the service is
+        unavailable it is asked again, for `timeout` seconds at a time. Raises Compacted if the log does not
+        go back to the token.
+        """
+        self._require_open()
+        following = streams.Following(self._settings.store, start_token)
+        following.call()  # what cannot be sent raises here
+        return self._follow(following, self._settings.timeout_or_default(timeout))
+
+    def create_store(self, name: str, *, timeout: float | None = None) -> str:
+        """Make an empty store, and return a consistency token of it. Raises AlreadyExists."""
+        return self._ask(calls.create_store(name), timeout)
+
+    def list_stores(self, *, timeout: float | None = None) -> list[str]:
+        """Return the names of all stores, in order."""
+        return self._ask(calls.list_stores(), timeout)
+
+    def delete_store(self, name: str, *, timeout: float | None = None) -> str:
+        """Delete a store with its policies and all its facts, for good. `default` is Refused."""
+        return self._ask(calls.delete_store(name), timeout)
 
     def publish_policy(
         self,
@@ -140,19 +279,56 @@ class Client:
         """Return a policy version as it was published; 0 is the active one."""
         return self._ask(calls.get_policy(self._settings.store, version), timeout)
 
-    def _iterate(self, first: Call[calls.FactPage], seconds: float) -> Iterator[Fact]:
+    def _iterate(self, first: Call[calls.FactPage], seconds: float) -> Iterator[StoredFact]:
         call: Call[calls.FactPage] | None = first
         while call is not None:
             page = self._run(call, seconds)
             yield from page.facts
             call = page.rest
 
+    def _follow(self, following: streams.Following, seconds: float) -> Iterator[FactChange]:
+        attempts: Attempts | None = None
+        while True:
+            try:
+                for change in self._stream(following.call(), None):
+                    attempts = None
+                    if change is not None:
+                        yield change
+            except Unavailable as error:
+                attempts = attempts or Attempts(seconds, repeatable=True)
+                time.sleep(attempts.pause_after(error))
+            else:
+                return
+
+    def _stream(self, call: Call[Result], timeout: float | None) -> Iterator[Result]:
+        """Yield what the service sends; whoever stops reading ends the call."""
+        send: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(call.path)
+        answers = send(call.request, timeout=_limit(timeout), metadata=self._settings.metadata)
+        try:
+            yield from map(call.read, answers)
+        except grpc.RpcError as failure:
+            raise self._error(failure, timeout) from None
+        finally:
+            answers.cancel()
+
+    def _error(self, failure: grpc.RpcError, timeout: float | None) -> AuthzError:
+        if self._is_closed:
+            return self._closed_under_way()
+        return error_of_call(failure, self._settings.target, timeout or math.inf)
+
+    def _closed_under_way(self) -> ServiceError:
+        message = "the client was closed during the call"
+        return ServiceError(message, code=grpc.StatusCode.CANCELLED)
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("this client is closed")
+
     def _ask(self, call: Call[Result], timeout: float | None) -> Result:
         return self._run(call, self._settings.timeout_or_default(timeout))
 
     def _run(self, call: Call[Result], seconds: float) -> Result:
-        if self._is_closed:
-            raise RuntimeError("this client is closed")
+        self._require_open()
         attempts = Attempts(seconds, repeatable=call.repeatable)
         while True:
             try:
@@ -171,3 +347,31 @@ class Client:
             metadata=self._settings.metadata,
             wait_for_ready=not call.repeatable,
         )
+
+
+def _limit(timeout: float | None) -> float | None:
+    return None if timeout is None else require_timeout(timeout)
+
+
+class _Requests(Iterator[bytes]):
+    """The requests of an import, which gRPC takes in a thread of its own.
+
+    What fails there is kept for the caller, and the call is given up: its end must not look like the end
+    of the facts.
+    """
+
+    def __init__(self, requests: Iterator[bytes]) -> None:
+        self._requests = requests
+        self.failure: Exception | None = None
+        self.give_up: Future[Callable[[], object]] = Future()
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._requests)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.failure = error
+            # Taking requests begins before the call is known by which it is given up.
+            self.give_up.result()()
+            raise StopIteration from error

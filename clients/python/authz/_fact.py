@@ -9,8 +9,9 @@
 Law: `Fact.parse(str(fact)) == fact`, and `FactPattern.parse(str(pattern)) == pattern`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from authz._argument import (
@@ -24,6 +25,7 @@ from authz._argument import (
     scan_value,
 )
 from authz._text import NAME, Scanner, require_name
+from authz.errors import UNREPRESENTABLE, InvalidRequest
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -152,6 +154,50 @@ class FactPattern:
     def __str__(self) -> str:
         holes = f"({', '.join(map(argument_text, self.args))})" if self.args else ""
         return f"{self.predicate or '_'}{holes}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """A fact, given as such or as text, and when it stops counting; None for never.
+
+    The time must know its zone; what the service returns is in UTC.
+    """
+
+    fact: Fact
+    expires_at: datetime | None = None
+
+    def __init__(self, fact: Fact | str, expires_at: datetime | None = None) -> None:
+        if expires_at is not None:
+            require_zone(expires_at)
+        object.__setattr__(self, "fact", Fact.parse(fact) if isinstance(fact, str) else fact)
+        object.__setattr__(self, "expires_at", expires_at)
+
+
+AnyFact = StoredFact | Fact | str
+
+
+def require_zone(moment: datetime) -> datetime:
+    """Refuse a time that means another instant on another machine."""
+    if moment.tzinfo is None:
+        message = "expected a time with a time zone, such as datetime.now(UTC)"
+        raise InvalidRequest(message, reason=UNREPRESENTABLE)
+    return moment
+
+
+def to_stored(facts: Iterable[AnyFact]) -> Iterator[StoredFact]:
+    """Parse what is text, one after the other. Raises TypeError for a single text, at once."""
+    if isinstance(facts, str):
+        raise TypeError("expected a list of facts, found a str; use parse_facts(text)")
+    return (fact if isinstance(fact, StoredFact) else StoredFact(fact) for fact in facts)
+
+
+def to_patterns(patterns: Iterable[FactPattern | str]) -> tuple[FactPattern, ...]:
+    """Parse what is text. Raises TypeError for a single text."""
+    if isinstance(patterns, str):
+        raise TypeError("expected a list of patterns, found a str; put it into a list")
+    return tuple(
+        FactPattern.parse(pattern) if isinstance(pattern, str) else pattern for pattern in patterns
+    )
 
 
 def to_pattern(pattern: FactPattern | str | None) -> FactPattern | None:

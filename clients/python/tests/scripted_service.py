@@ -16,13 +16,15 @@ from authz.v1 import fact_service_pb2 as fact_pb
 from authz.v1 import fact_service_pb2_grpc as fact_grpc
 from authz.v1 import policy_service_pb2 as policy_pb
 from authz.v1 import policy_service_pb2_grpc as policy_grpc
+from authz.v1 import store_service_pb2 as store_pb
+from authz.v1 import store_service_pb2_grpc as store_grpc
 from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-Step = Callable[[Any, grpc.ServicerContext], Message]
+Step = Callable[[Any, grpc.ServicerContext], Any]
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NOON_MESSAGE = Timestamp(seconds=int(NOON.timestamp()), nanos=123456789)
@@ -32,6 +34,7 @@ class ScriptedService(
     authorization_grpc.AuthorizationServiceServicer,
     fact_grpc.FactServiceServicer,
     policy_grpc.PolicyServiceServicer,
+    store_grpc.StoreServiceServicer,
 ):
     """Plays one step for each call, and the last one for ever; keeps what it was asked."""
 
@@ -47,8 +50,19 @@ class ScriptedService(
         step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
         return step(request, rpc)
 
+    def _play_stream(self, request: Any, rpc: grpc.ServicerContext) -> Iterator[Any]:
+        """Play one step that returns the messages of a stream, or fails."""
+        yield from self._play(request, rpc)
+
+    def ImportFacts(  # noqa: N802
+        self, requests: Iterator[Any], rpc: grpc.ServicerContext
+    ) -> Any:
+        return self._play(list(requests), rpc)
+
+    ExportFacts = WatchFacts = _play_stream
     Authorize = BatchAuthorize = _play
-    WriteFacts = ReadFacts = _play
+    WriteFacts = ReadFacts = DeleteEntity = _play
+    CreateStore = ListStores = DeleteStore = _play
     PublishPolicy = GetPolicy = _play
 
 
@@ -60,6 +74,7 @@ def serving(*steps: Step, port: int = 0, after: float = 0) -> Iterator[ScriptedS
     authorization_grpc.add_AuthorizationServiceServicer_to_server(service, server)
     fact_grpc.add_FactServiceServicer_to_server(service, server)
     policy_grpc.add_PolicyServiceServicer_to_server(service, server)
+    store_grpc.add_StoreServiceServicer_to_server(service, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}") if not after else port
     service.target = f"127.0.0.1:{port}"
 
@@ -138,7 +153,7 @@ DENY = answer(decided(authorization_pb.DECISION_DENY))
 UNAVAILABLE = fail(grpc.StatusCode.UNAVAILABLE)
 
 
-def oblige(request: Message, _rpc: grpc.ServicerContext) -> Message:
+def oblige(request: Message, _rpc: grpc.ServicerContext) -> Message:  # noqa: C901
     """Answer any request as a content service would: permit, store, publish."""
     match request:
         case authorization_pb.AuthorizeRequest():
@@ -148,9 +163,18 @@ def oblige(request: Message, _rpc: grpc.ServicerContext) -> Message:
         case fact_pb.WriteFactsRequest():
             return fact_pb.WriteFactsResponse(
                 outcomes=[_outcome(write) for write in request.writes],
+                counts=[fact_pb.WriteCounts(inserted=1) for _ in request.writes],
                 consistency_token="token-2",
                 policy_version=3,
             )
+        case fact_pb.DeleteEntityRequest():
+            return fact_pb.DeleteEntityResponse(deleted=2, consistency_token="token-2")
+        case store_pb.CreateStoreRequest():
+            return store_pb.CreateStoreResponse(consistency_token="token-4")
+        case store_pb.DeleteStoreRequest():
+            return store_pb.DeleteStoreResponse(consistency_token="token-5")
+        case store_pb.ListStoresRequest():
+            return store_pb.ListStoresResponse(stores=[store_pb.Store(name="default")])
         case fact_pb.ReadFactsRequest():
             return fact_pb.ReadFactsResponse(consistency_token="token-2")
         case policy_pb.PublishPolicyRequest():

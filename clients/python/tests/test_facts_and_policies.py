@@ -10,6 +10,7 @@ from authz import (
     Policy,
     PublishedPolicy,
     UnexpectedAnswer,
+    WriteCounts,
     WriteOutcome,
     WriteResult,
 )
@@ -44,7 +45,8 @@ def test_deletes_come_before_inserts(route):
             lambda client: client.write_facts(insert=[ALICE_OWNS], delete=[str(BOB_OWNS)]),
         )
 
-    assert result == WriteResult((WriteOutcome.DELETED, WriteOutcome.CREATED), "token-2", 3)
+    outcomes = WriteOutcome.DELETED, WriteOutcome.CREATED
+    assert result == WriteResult(outcomes, "token-2", 3, (WriteCounts(1), WriteCounts(1)))
     (request,) = service.requests
     assert [write.WhichOneof("operation") for write in request.writes] == ["delete", "insert"]
     assert request.writes[0].delete == fact_message(BOB_OWNS)
@@ -132,7 +134,7 @@ def test_what_is_said_about_a_published_policy(route):
         (lambda client: client.write_facts(insert=["f(1)"]), WriteFactsResponse()),
         (
             lambda client: client.write_facts(insert=["f(1)"]),
-            WriteFactsResponse(outcomes=[0], consistency_token="t", policy_version=1),
+            WriteFactsResponse(outcomes=[0], counts=[{}], consistency_token="t", policy_version=1),
         ),
         (
             lambda client: client.read_facts(),

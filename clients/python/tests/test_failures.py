@@ -19,6 +19,10 @@ def write(client):
     return client.write_facts(insert=["f(1)"])
 
 
+def publish(client):
+    return client.publish_policy({})
+
+
 @both_routes
 def test_reads_are_tried_again(route):
     with serving(UNAVAILABLE, UNAVAILABLE, PERMIT) as service:
@@ -28,9 +32,30 @@ def test_reads_are_tried_again(route):
 
 
 @both_routes
-def test_writes_are_sent_once(route):
-    with serving(UNAVAILABLE, oblige) as service, pytest.raises(Unavailable):
+def test_writes_are_tried_again_with_the_same_key(route):
+    with serving(UNAVAILABLE, UNAVAILABLE, oblige) as service:
         route(service.target, write)
+        route(service.target, write)
+
+    first, second, third, other = (request.idempotency_key for request in service.requests)
+    assert first == second == third != other
+    assert first
+    assert other
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.write_facts(insert=["f(1)"], idempotency_key=""),
+        lambda client: client.publish_policy({}),
+        lambda client: client.create_store("x"),
+        lambda client: client.delete_store("x"),
+    ],
+)
+@both_routes
+def test_what_has_another_effect_the_second_time_is_sent_once(route, call):
+    with serving(UNAVAILABLE, oblige) as service, pytest.raises(Unavailable):
+        route(service.target, call)
 
     assert len(service.requests) == 1
 
@@ -71,11 +96,11 @@ def test_reads_without_a_service_are_unavailable(route):
 
 
 @both_routes
-def test_writes_without_a_service_name_the_target(route):
+def test_publications_without_a_service_name_the_target(route):
     target = f"127.0.0.1:{unused_port()}"
 
     with pytest.raises(DeadlineExceeded, match=rf"at {target} did not answer in 0\.2 s"):
-        route(target, write, timeout=0.2)
+        route(target, publish, timeout=0.2)
 
 
 @pytest.mark.parametrize("call", [ask, write])

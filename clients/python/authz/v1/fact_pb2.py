@@ -22,23 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x61uthz/v1/fact.proto\x12\x08\x61uthz.v1\"\"\n\x06\x45ntity\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"i\n\x05Value\x12\"\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x10.authz.v1.EntityH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x11\n\x07integer\x18\x03 \x01(\x12H\x00\x12\x11\n\x07\x62oolean\x18\x04 \x01(\x08H\x00\x42\x06\n\x04kind\"8\n\x04\x46\x61\x63t\x12\x11\n\tpredicate\x18\x01 \x01(\t\x12\x1d\n\x04\x61rgs\x18\x02 \x03(\x0b\x32\x0f.authz.v1.Value\"W\n\x0cValuePattern\x12 \n\x05value\x18\x01 \x01(\x0b\x32\x0f.authz.v1.ValueH\x00\x12\x0e\n\x04type\x18\x02 \x01(\tH\x00\x12\r\n\x03\x61ny\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"F\n\x0b\x46\x61\x63tPattern\x12\x11\n\tpredicate\x18\x01 \x01(\t\x12$\n\x04\x61rgs\x18\x02 \x03(\x0b\x32\x16.authz.v1.ValuePatternb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x61uthz/v1/fact.proto\x12\x08\x61uthz.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x06\x45ntity\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"i\n\x05Value\x12\"\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x10.authz.v1.EntityH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x11\n\x07integer\x18\x03 \x01(\x12H\x00\x12\x11\n\x07\x62oolean\x18\x04 \x01(\x08H\x00\x42\x06\n\x04kind\"8\n\x04\x46\x61\x63t\x12\x11\n\tpredicate\x18\x01 \x01(\t\x12\x1d\n\x04\x61rgs\x18\x02 \x03(\x0b\x32\x0f.authz.v1.Value\"W\n\x0cValuePattern\x12 \n\x05value\x18\x01 \x01(\x0b\x32\x0f.authz.v1.ValueH\x00\x12\x0e\n\x04type\x18\x02 \x01(\tH\x00\x12\r\n\x03\x61ny\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"F\n\x0b\x46\x61\x63tPattern\x12\x11\n\tpredicate\x18\x01 \x01(\t\x12$\n\x04\x61rgs\x18\x02 \x03(\x0b\x32\x16.authz.v1.ValuePattern\"Z\n\nStoredFact\x12\x1c\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x0e.authz.v1.Fact\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authz.v1.fact_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENTITY']._serialized_start=33
-  _globals['_ENTITY']._serialized_end=67
-  _globals['_VALUE']._serialized_start=69
-  _globals['_VALUE']._serialized_end=174
-  _globals['_FACT']._serialized_start=176
-  _globals['_FACT']._serialized_end=232
-  _globals['_VALUEPATTERN']._serialized_start=234
-  _globals['_VALUEPATTERN']._serialized_end=321
-  _globals['_FACTPATTERN']._serialized_start=323
-  _globals['_FACTPATTERN']._serialized_end=393
+  _globals['_ENTITY']._serialized_start=66
+  _globals['_ENTITY']._serialized_end=100
+  _globals['_VALUE']._serialized_start=102
+  _globals['_VALUE']._serialized_end=207
+  _globals['_FACT']._serialized_start=209
+  _globals['_FACT']._serialized_end=265
+  _globals['_VALUEPATTERN']._serialized_start=267
+  _globals['_VALUEPATTERN']._serialized_end=354
+  _globals['_FACTPATTERN']._serialized_start=356
+  _globals['_FACTPATTERN']._serialized_end=426
+  _globals['_STOREDFACT']._serialized_start=428
+  _globals['_STOREDFACT']._serialized_end=518
 # @@protoc_insertion_point(module_scope)

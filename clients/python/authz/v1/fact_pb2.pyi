@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -51,3 +54,11 @@ class FactPattern(_message.Message):
     predicate: str
     args: _containers.RepeatedCompositeFieldContainer[ValuePattern]
     def __init__(self, predicate: _Optional[str] = ..., args: _Optional[_Iterable[_Union[ValuePattern, _Mapping]]] = ...) -> None: ...
+
+class StoredFact(_message.Message):
+    __slots__ = ("fact", "expires_at")
+    FACT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    fact: Fact
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, fact: _Optional[_Union[Fact, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

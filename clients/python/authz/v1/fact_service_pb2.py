@@ -23,27 +23,56 @@ _sym_db = _symbol_database.Default()
 
 
 from authz.v1 import fact_pb2 as authz_dot_v1_dot_fact__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61uthz/v1/fact_service.proto\x12\x08\x61uthz.v1\x1a\x13\x61uthz/v1/fact.proto\"G\n\x11WriteFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12#\n\x06writes\x18\x02 \x03(\x0b\x32\x13.authz.v1.FactWrite\"\\\n\tFactWrite\x12 \n\x06insert\x18\x01 \x01(\x0b\x32\x0e.authz.v1.FactH\x00\x12 \n\x06\x64\x65lete\x18\x02 \x01(\x0b\x32\x0e.authz.v1.FactH\x00\x42\x0b\n\toperation\"q\n\x12WriteFactsResponse\x12(\n\x08outcomes\x18\x01 \x03(\x0e\x32\x16.authz.v1.WriteOutcome\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\"p\n\x10ReadFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12&\n\x07pattern\x18\x02 \x01(\x0b\x32\x15.authz.v1.FactPattern\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"~\n\x11ReadFactsResponse\x12\x1d\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x0e.authz.v1.Fact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\x12\x16\n\x0epolicy_version\x18\x04 \x01(\x03*\x99\x01\n\x0cWriteOutcome\x12\x1d\n\x19WRITE_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15WRITE_OUTCOME_CREATED\x10\x01\x12\x19\n\x15WRITE_OUTCOME_EXISTED\x10\x02\x12\x19\n\x15WRITE_OUTCOME_DELETED\x10\x03\x12\x19\n\x15WRITE_OUTCOME_MISSING\x10\x04\x32\x9c\x01\n\x0b\x46\x61\x63tService\x12G\n\nWriteFacts\x12\x1b.authz.v1.WriteFactsRequest\x1a\x1c.authz.v1.WriteFactsResponse\x12\x44\n\tReadFacts\x12\x1a.authz.v1.ReadFactsRequest\x1a\x1b.authz.v1.ReadFactsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61uthz/v1/fact_service.proto\x12\x08\x61uthz.v1\x1a\x13\x61uthz/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x01\n\x11WriteFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12#\n\x06writes\x18\x02 \x03(\x0b\x32\x13.authz.v1.FactWrite\x12\x31\n\rpreconditions\x18\x03 \x03(\x0b\x32\x1a.authz.v1.FactPrecondition\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"\xec\x01\n\tFactWrite\x12 \n\x06insert\x18\x01 \x01(\x0b\x32\x0e.authz.v1.FactH\x00\x12 \n\x06\x64\x65lete\x18\x02 \x01(\x0b\x32\x0e.authz.v1.FactH\x00\x12\x30\n\x0f\x64\x65lete_matching\x18\x04 \x01(\x0b\x32\x15.authz.v1.FactPatternH\x00\x12,\n\x07replace\x18\x05 \x01(\x0b\x32\x19.authz.v1.FactReplacementH\x00\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\toperation\"`\n\x0f\x46\x61\x63tReplacement\x12&\n\x07pattern\x18\x01 \x01(\x0b\x32\x15.authz.v1.FactPattern\x12%\n\x07inserts\x18\x02 \x03(\x0b\x32\x14.authz.v1.StoredFact\"}\n\x10\x46\x61\x63tPrecondition\x12+\n\nmust_exist\x18\x01 \x01(\x0b\x32\x15.authz.v1.FactPatternH\x00\x12/\n\x0emust_not_exist\x18\x02 \x01(\x0b\x32\x15.authz.v1.FactPatternH\x00\x42\x0b\n\tcondition\"\x98\x01\n\x12WriteFactsResponse\x12(\n\x08outcomes\x18\x01 \x03(\x0e\x32\x16.authz.v1.WriteOutcome\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12%\n\x06\x63ounts\x18\x04 \x03(\x0b\x32\x15.authz.v1.WriteCounts\"A\n\x0bWriteCounts\x12\x10\n\x08inserted\x18\x01 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x03\x12\x0f\n\x07\x64\x65leted\x18\x03 \x01(\x03\"_\n\x13\x44\x65leteEntityRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12 \n\x06\x65ntity\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"B\n\x14\x44\x65leteEntityResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x03\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"H\n\x12ImportFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12#\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x14.authz.v1.StoredFact\"c\n\x13ImportFactsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x03\x12\x19\n\x11\x63onsistency_token\x18\x04 \x01(\t\"\xbd\x01\n\x10ReadFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12&\n\x07pattern\x18\x02 \x01(\x0b\x32\x15.authz.v1.FactPattern\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x12\n\x08\x61t_token\x18\x05 \x01(\tH\x00\x12-\n\x07\x61t_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06moment\"\x8c\x02\n\x11ReadFactsResponse\x12\x1d\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x0e.authz.v1.Fact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\x12\x16\n\x0epolicy_version\x18\x04 \x01(\x03\x12>\n\nexpires_at\x18\x05 \x03(\x0b\x32*.authz.v1.ReadFactsResponse.ExpiresAtEntry\x1aL\n\x0e\x45xpiresAtEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\x02\x38\x01\"\x98\x01\n\x12\x45xportFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12&\n\x07pattern\x18\x02 \x01(\x0b\x32\x15.authz.v1.FactPattern\x12\x12\n\x08\x61t_token\x18\x03 \x01(\tH\x00\x12-\n\x07\x61t_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06moment\"U\n\x13\x45xportFactsResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\x12#\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x14.authz.v1.StoredFact\"7\n\x11WatchFactsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x13\n\x0bstart_token\x18\x02 \x01(\t\"\xb5\x02\n\x12WatchFactsResponse\x12\x19\n\x11\x63onsistency_token\x18\x01 \x01(\t\x12\x30\n\x0c\x63ommitted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08inserted\x18\x03 \x03(\x0b\x32\x14.authz.v1.StoredFact\x12%\n\x07\x63hanged\x18\x04 \x03(\x0b\x32\x14.authz.v1.StoredFact\x12\x1f\n\x07\x64\x65leted\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12\x1f\n\x07\x65xpired\x18\x06 \x03(\x0b\x32\x0e.authz.v1.Fact\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12)\n\x0bstore_event\x18\x08 \x01(\x0e\x32\x14.authz.v1.StoreEvent*\xd0\x01\n\x0cWriteOutcome\x12\x1d\n\x19WRITE_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15WRITE_OUTCOME_CREATED\x10\x01\x12\x19\n\x15WRITE_OUTCOME_EXISTED\x10\x02\x12\x19\n\x15WRITE_OUTCOME_DELETED\x10\x03\x12\x19\n\x15WRITE_OUTCOME_MISSING\x10\x04\x12\x19\n\x15WRITE_OUTCOME_CHANGED\x10\x05\x12\x1a\n\x16WRITE_OUTCOME_REPLACED\x10\x06*[\n\nStoreEvent\x12\x1b\n\x17STORE_EVENT_UNSPECIFIED\x10\x00\x12\x17\n\x13STORE_EVENT_CREATED\x10\x01\x12\x17\n\x13STORE_EVENT_DELETED\x10\x02\x32\xd2\x03\n\x0b\x46\x61\x63tService\x12G\n\nWriteFacts\x12\x1b.authz.v1.WriteFactsRequest\x1a\x1c.authz.v1.WriteFactsResponse\x12M\n\x0c\x44\x65leteEntity\x12\x1d.authz.v1.DeleteEntityRequest\x1a\x1e.authz.v1.DeleteEntityResponse\x12L\n\x0bImportFacts\x12\x1c.authz.v1.ImportFactsRequest\x1a\x1d.authz.v1.ImportFactsResponse(\x01\x12\x44\n\tReadFacts\x12\x1a.authz.v1.ReadFactsRequest\x1a\x1b.authz.v1.ReadFactsResponse\x12L\n\x0b\x45xportFacts\x12\x1c.authz.v1.ExportFactsRequest\x1a\x1d.authz.v1.ExportFactsResponse0\x01\x12I\n\nWatchFacts\x12\x1b.authz.v1.WatchFactsRequest\x1a\x1c.authz.v1.WatchFactsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authz.v1.fact_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WRITEOUTCOME']._serialized_start=587
-  _globals['_WRITEOUTCOME']._serialized_end=740
-  _globals['_WRITEFACTSREQUEST']._serialized_start=62
-  _globals['_WRITEFACTSREQUEST']._serialized_end=133
-  _globals['_FACTWRITE']._serialized_start=135
-  _globals['_FACTWRITE']._serialized_end=227
-  _globals['_WRITEFACTSRESPONSE']._serialized_start=229
-  _globals['_WRITEFACTSRESPONSE']._serialized_end=342
-  _globals['_READFACTSREQUEST']._serialized_start=344
-  _globals['_READFACTSREQUEST']._serialized_end=456
-  _globals['_READFACTSRESPONSE']._serialized_start=458
-  _globals['_READFACTSRESPONSE']._serialized_end=584
-  _globals['_FACTSERVICE']._serialized_start=743
-  _globals['_FACTSERVICE']._serialized_end=899
+  _globals['_READFACTSRESPONSE_EXPIRESATENTRY']._loaded_options = None
+  _globals['_READFACTSRESPONSE_EXPIRESATENTRY']._serialized_options = b'8\001'
+  _globals['_WRITEOUTCOME']._serialized_start=2346
+  _globals['_WRITEOUTCOME']._serialized_end=2554
+  _globals['_STOREEVENT']._serialized_start=2556
+  _globals['_STOREEVENT']._serialized_end=2647
+  _globals['_WRITEFACTSREQUEST']._serialized_start=96
+  _globals['_WRITEFACTSREQUEST']._serialized_end=243
+  _globals['_FACTWRITE']._serialized_start=246
+  _globals['_FACTWRITE']._serialized_end=482
+  _globals['_FACTREPLACEMENT']._serialized_start=484
+  _globals['_FACTREPLACEMENT']._serialized_end=580
+  _globals['_FACTPRECONDITION']._serialized_start=582
+  _globals['_FACTPRECONDITION']._serialized_end=707
+  _globals['_WRITEFACTSRESPONSE']._serialized_start=710
+  _globals['_WRITEFACTSRESPONSE']._serialized_end=862
+  _globals['_WRITECOUNTS']._serialized_start=864
+  _globals['_WRITECOUNTS']._serialized_end=929
+  _globals['_DELETEENTITYREQUEST']._serialized_start=931
+  _globals['_DELETEENTITYREQUEST']._serialized_end=1026
+  _globals['_DELETEENTITYRESPONSE']._serialized_start=1028
+  _globals['_DELETEENTITYRESPONSE']._serialized_end=1094
+  _globals['_IMPORTFACTSREQUEST']._serialized_start=1096
+  _globals['_IMPORTFACTSREQUEST']._serialized_end=1168
+  _globals['_IMPORTFACTSRESPONSE']._serialized_start=1170
+  _globals['_IMPORTFACTSRESPONSE']._serialized_end=1269
+  _globals['_READFACTSREQUEST']._serialized_start=1272
+  _globals['_READFACTSREQUEST']._serialized_end=1461
+  _globals['_READFACTSRESPONSE']._serialized_start=1464
+  _globals['_READFACTSRESPONSE']._serialized_end=1732
+  _globals['_READFACTSRESPONSE_EXPIRESATENTRY']._serialized_start=1656
+  _globals['_READFACTSRESPONSE_EXPIRESATENTRY']._serialized_end=1732
+  _globals['_EXPORTFACTSREQUEST']._serialized_start=1735
+  _globals['_EXPORTFACTSREQUEST']._serialized_end=1887
+  _globals['_EXPORTFACTSRESPONSE']._serialized_start=1889
+  _globals['_EXPORTFACTSRESPONSE']._serialized_end=1974
+  _globals['_WATCHFACTSREQUEST']._serialized_start=1976
+  _globals['_WATCHFACTSREQUEST']._serialized_end=2031
+  _globals['_WATCHFACTSRESPONSE']._serialized_start=2034
+  _globals['_WATCHFACTSRESPONSE']._serialized_end=2343
+  _globals['_FACTSERVICE']._serialized_start=2650
+  _globals['_FACTSERVICE']._serialized_end=3116
 # @@protoc_insertion_point(module_scope)

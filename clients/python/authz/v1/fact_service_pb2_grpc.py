@@ -40,10 +40,30 @@ class FactServiceStub(object):
                 request_serializer=authz_dot_v1_dot_fact__service__pb2.WriteFactsRequest.SerializeToString,
                 response_deserializer=authz_dot_v1_dot_fact__service__pb2.WriteFactsResponse.FromString,
                 _registered_method=True)
+        self.DeleteEntity = channel.unary_unary(
+                '/authz.v1.FactService/DeleteEntity',
+                request_serializer=authz_dot_v1_dot_fact__service__pb2.DeleteEntityRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_fact__service__pb2.DeleteEntityResponse.FromString,
+                _registered_method=True)
+        self.ImportFacts = channel.stream_unary(
+                '/authz.v1.FactService/ImportFacts',
+                request_serializer=authz_dot_v1_dot_fact__service__pb2.ImportFactsRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_fact__service__pb2.ImportFactsResponse.FromString,
+                _registered_method=True)
         self.ReadFacts = channel.unary_unary(
                 '/authz.v1.FactService/ReadFacts',
                 request_serializer=authz_dot_v1_dot_fact__service__pb2.ReadFactsRequest.SerializeToString,
                 response_deserializer=authz_dot_v1_dot_fact__service__pb2.ReadFactsResponse.FromString,
+                _registered_method=True)
+        self.ExportFacts = channel.unary_stream(
+                '/authz.v1.FactService/ExportFacts',
+                request_serializer=authz_dot_v1_dot_fact__service__pb2.ExportFactsRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_fact__service__pb2.ExportFactsResponse.FromString,
+                _registered_method=True)
+        self.WatchFacts = channel.unary_stream(
+                '/authz.v1.FactService/WatchFacts',
+                request_serializer=authz_dot_v1_dot_fact__service__pb2.WatchFactsRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_fact__service__pb2.WatchFactsResponse.FromString,
                 _registered_method=True)
 
 
@@ -56,18 +76,82 @@ class FactServiceServicer(object):
 
         When the call returns OK the facts are durable and every later question sees them. When it fails
         with UNAVAILABLE or DEADLINE_EXCEEDED the writes may or may not have happened, wholly or not at
-        all; since the same writes lead to the same facts, repeat them.
+        all. With an idempotency key, repeat them: they have one effect. Without one, repeating is harmless
+        only if nobody else writes the same facts meanwhile.
 
-        Errors: INVALID_ARGUMENT (bad request, or a fact that no rule of the active policy can use),
-        NOT_FOUND (store), FAILED_PRECONDITION (the store has no policy yet), UNAVAILABLE.
+        A fact that has expired is not there for any write or precondition, whether or not it was removed.
+
+        Errors: INVALID_ARGUMENT (bad request, a fact that no rule of the active policy can use, EXPIRY_PASSED,
+        IDEMPOTENCY_KEY_REUSED), NOT_FOUND (store), FAILED_PRECONDITION (NO_POLICY: the store has no policy yet;
+        PRECONDITION_FAILED: `field` names the precondition), ABORTED (POLICY_CHANGED), UNAVAILABLE.
+        Each of these means that nothing was written, but for UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteEntity(self, request, context):
+        """Removes everything about one entity: all facts that have it among their arguments, wherever it stands.
+        Atomic and durable as WriteFacts. Repeating it removes what was written about the entity since.
+
+        Errors: as WriteFacts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportFacts(self, request_iterator, context):
+        """Inserts any number of facts, request by request. Each request is written atomically, in the order of
+        the stream; facts that are stored already are left as they are, but take over the expiry that is sent.
+
+        OK means that all facts of all requests are durable, and every later question sees them. After an error
+        the requests before the one that `field` names are written, and nothing of it or behind it. After
+        CANCELLED, UNAVAILABLE or DEADLINE_EXCEEDED some of the requests that were sent are written, in their
+        order and each whole. In every case the whole import can be repeated: what is there already counts
+        as `existed`.
+
+        Errors: as WriteFacts; fields begin with the number of the request: `requests[3].facts[17].fact.args[1]`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadFacts(self, request, context):
-        """Reads stored facts page by page, in a fixed order. Each page is one snapshot; a fact that is
-        stored throughout is returned exactly once.
+        """Reads stored facts page by page, in a fixed order, as they are now or were at an earlier moment. Each
+        page is one snapshot, and pages of an earlier moment are all of one; a fact that is stored throughout
+        is returned exactly once.
+
+        Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (REVISION_UNKNOWN),
+        OUT_OF_RANGE (COMPACTED: the history of that moment is no longer kept), UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportFacts(self, request, context):
+        """Returns all facts of one state, however many, in a fixed order. The first response has the token and no
+        facts. The stream ends with OK only after the last fact: whatever else ends it, the export is not whole.
+        The service reads on as fast as the caller does.
+
+        Errors: as ReadFacts, also in the middle of the stream.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchFacts(self, request, context):
+        """Follows what happens to the store, revision by revision, from a token on or from now on. It never ends
+        by itself, but for the end of the store. The service sends as fast as the caller reads, and keeps
+        nothing for a caller that is slow.
+
+        Whatever is behind the start token and in the log (`history_days`, 30 by default) is sent exactly once
+        and in order. To resume, pass the last token that was received. Every token that a call returns for
+        this store is that of a response here, or of the start.
+
+        Errors: INVALID_ARGUMENT (INVALID_TOKEN, TOKEN_OF_ANOTHER_STORE), NOT_FOUND (store), FAILED_PRECONDITION
+        (REVISION_UNKNOWN: the database was restored; begin anew), OUT_OF_RANGE (COMPACTED: the log does not go
+        back so far any more; export what is there now, and watch from the token of the export), UNAVAILABLE
+        (resume, with SERVICE_STOPPING at once and perhaps at another process).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,10 +165,30 @@ def add_FactServiceServicer_to_server(servicer, server):
                     request_deserializer=authz_dot_v1_dot_fact__service__pb2.WriteFactsRequest.FromString,
                     response_serializer=authz_dot_v1_dot_fact__service__pb2.WriteFactsResponse.SerializeToString,
             ),
+            'DeleteEntity': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteEntity,
+                    request_deserializer=authz_dot_v1_dot_fact__service__pb2.DeleteEntityRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_fact__service__pb2.DeleteEntityResponse.SerializeToString,
+            ),
+            'ImportFacts': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportFacts,
+                    request_deserializer=authz_dot_v1_dot_fact__service__pb2.ImportFactsRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_fact__service__pb2.ImportFactsResponse.SerializeToString,
+            ),
             'ReadFacts': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadFacts,
                     request_deserializer=authz_dot_v1_dot_fact__service__pb2.ReadFactsRequest.FromString,
                     response_serializer=authz_dot_v1_dot_fact__service__pb2.ReadFactsResponse.SerializeToString,
+            ),
+            'ExportFacts': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportFacts,
+                    request_deserializer=authz_dot_v1_dot_fact__service__pb2.ExportFactsRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_fact__service__pb2.ExportFactsResponse.SerializeToString,
+            ),
+            'WatchFacts': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchFacts,
+                    request_deserializer=authz_dot_v1_dot_fact__service__pb2.WatchFactsRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_fact__service__pb2.WatchFactsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -126,6 +230,60 @@ class FactService(object):
             _registered_method=True)
 
     @staticmethod
+    def DeleteEntity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authz.v1.FactService/DeleteEntity',
+            authz_dot_v1_dot_fact__service__pb2.DeleteEntityRequest.SerializeToString,
+            authz_dot_v1_dot_fact__service__pb2.DeleteEntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportFacts(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/authz.v1.FactService/ImportFacts',
+            authz_dot_v1_dot_fact__service__pb2.ImportFactsRequest.SerializeToString,
+            authz_dot_v1_dot_fact__service__pb2.ImportFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReadFacts(request,
             target,
             options=(),
@@ -142,6 +300,60 @@ class FactService(object):
             '/authz.v1.FactService/ReadFacts',
             authz_dot_v1_dot_fact__service__pb2.ReadFactsRequest.SerializeToString,
             authz_dot_v1_dot_fact__service__pb2.ReadFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authz.v1.FactService/ExportFacts',
+            authz_dot_v1_dot_fact__service__pb2.ExportFactsRequest.SerializeToString,
+            authz_dot_v1_dot_fact__service__pb2.ExportFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authz.v1.FactService/WatchFacts',
+            authz_dot_v1_dot_fact__service__pb2.WatchFactsRequest.SerializeToString,
+            authz_dot_v1_dot_fact__service__pb2.WatchFactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

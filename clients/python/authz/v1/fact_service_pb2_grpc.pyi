@@ -38,14 +38,62 @@ class FactServiceStub:
 
     When the call returns OK the facts are durable and every later question sees them. When it fails
     with UNAVAILABLE or DEADLINE_EXCEEDED the writes may or may not have happened, wholly or not at
-    all; since the same writes lead to the same facts, repeat them.
+    all. With an idempotency key, repeat them: they have one effect. Without one, repeating is harmless
+    only if nobody else writes the same facts meanwhile.
 
-    Errors: INVALID_ARGUMENT (bad request, or a fact that no rule of the active policy can use),
-    NOT_FOUND (store), FAILED_PRECONDITION (the store has no policy yet), UNAVAILABLE.
+    A fact that has expired is not there for any write or precondition, whether or not it was removed.
+
+    Errors: INVALID_ARGUMENT (bad request, a fact that no rule of the active policy can use, EXPIRY_PASSED,
+    IDEMPOTENCY_KEY_REUSED), NOT_FOUND (store), FAILED_PRECONDITION (NO_POLICY: the store has no policy yet;
+    PRECONDITION_FAILED: `field` names the precondition), ABORTED (POLICY_CHANGED), UNAVAILABLE.
+    Each of these means that nothing was written, but for UNAVAILABLE.
+    """
+    DeleteEntity: _grpc.UnaryUnaryMultiCallable[_fact_service_pb2.DeleteEntityRequest, _fact_service_pb2.DeleteEntityResponse]
+    """Removes everything about one entity: all facts that have it among their arguments, wherever it stands.
+    Atomic and durable as WriteFacts. Repeating it removes what was written about the entity since.
+
+    Errors: as WriteFacts.
+    """
+    ImportFacts: _grpc.StreamUnaryMultiCallable[_fact_service_pb2.ImportFactsRequest, _fact_service_pb2.ImportFactsResponse]
+    """Inserts any number of facts, request by request. Each request is written atomically, in the order of
+    the stream; facts that are stored already are left as they are, but take over the expiry that is sent.
+
+    OK means that all facts of all requests are durable, and every later question sees them. After an error
+    the requests before the one that `field` names are written, and nothing of it or behind it. After
+    CANCELLED, UNAVAILABLE or DEADLINE_EXCEEDED some of the requests that were sent are written, in their
+    order and each whole. In every case the whole import can be repeated: what is there already counts
+    as `existed`.
+
+    Errors: as WriteFacts; fields begin with the number of the request: `requests[3].facts[17].fact.args[1]`.
     """
     ReadFacts: _grpc.UnaryUnaryMultiCallable[_fact_service_pb2.ReadFactsRequest, _fact_service_pb2.ReadFactsResponse]
-    """Reads stored facts page by page, in a fixed order. Each page is one snapshot; a fact that is
-    stored throughout is returned exactly once.
+    """Reads stored facts page by page, in a fixed order, as they are now or were at an earlier moment. Each
+    page is one snapshot, and pages of an earlier moment are all of one; a fact that is stored throughout
+    is returned exactly once.
+
+    Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (REVISION_UNKNOWN),
+    OUT_OF_RANGE (COMPACTED: the history of that moment is no longer kept), UNAVAILABLE.
+    """
+    ExportFacts: _grpc.UnaryStreamMultiCallable[_fact_service_pb2.ExportFactsRequest, _fact_service_pb2.ExportFactsResponse]
+    """Returns all facts of one state, however many, in a fixed order. The first response has the token and no
+    facts. The stream ends with OK only after the last fact: whatever else ends it, the export is not whole.
+    The service reads on as fast as the caller does.
+
+    Errors: as ReadFacts, also in the middle of the stream.
+    """
+    WatchFacts: _grpc.UnaryStreamMultiCallable[_fact_service_pb2.WatchFactsRequest, _fact_service_pb2.WatchFactsResponse]
+    """Follows what happens to the store, revision by revision, from a token on or from now on. It never ends
+    by itself, but for the end of the store. The service sends as fast as the caller reads, and keeps
+    nothing for a caller that is slow.
+
+    Whatever is behind the start token and in the log (`history_days`, 30 by default) is sent exactly once
+    and in order. To resume, pass the last token that was received. Every token that a call returns for
+    this store is that of a response here, or of the start.
+
+    Errors: INVALID_ARGUMENT (INVALID_TOKEN, TOKEN_OF_ANOTHER_STORE), NOT_FOUND (store), FAILED_PRECONDITION
+    (REVISION_UNKNOWN: the database was restored; begin anew), OUT_OF_RANGE (COMPACTED: the log does not go
+    back so far any more; export what is there now, and watch from the token of the export), UNAVAILABLE
+    (resume, with SERVICE_STOPPING at once and perhaps at another process).
     """
 
 @_typing.type_check_only
@@ -58,14 +106,62 @@ class FactServiceAsyncStub(FactServiceStub):
 
     When the call returns OK the facts are durable and every later question sees them. When it fails
     with UNAVAILABLE or DEADLINE_EXCEEDED the writes may or may not have happened, wholly or not at
-    all; since the same writes lead to the same facts, repeat them.
+    all. With an idempotency key, repeat them: they have one effect. Without one, repeating is harmless
+    only if nobody else writes the same facts meanwhile.
 
-    Errors: INVALID_ARGUMENT (bad request, or a fact that no rule of the active policy can use),
-    NOT_FOUND (store), FAILED_PRECONDITION (the store has no policy yet), UNAVAILABLE.
+    A fact that has expired is not there for any write or precondition, whether or not it was removed.
+
+    Errors: INVALID_ARGUMENT (bad request, a fact that no rule of the active policy can use, EXPIRY_PASSED,
+    IDEMPOTENCY_KEY_REUSED), NOT_FOUND (store), FAILED_PRECONDITION (NO_POLICY: the store has no policy yet;
+    PRECONDITION_FAILED: `field` names the precondition), ABORTED (POLICY_CHANGED), UNAVAILABLE.
+    Each of these means that nothing was written, but for UNAVAILABLE.
+    """
+    DeleteEntity: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.DeleteEntityRequest, _fact_service_pb2.DeleteEntityResponse]  # type: ignore[assignment]
+    """Removes everything about one entity: all facts that have it among their arguments, wherever it stands.
+    Atomic and durable as WriteFacts. Repeating it removes what was written about the entity since.
+
+    Errors: as WriteFacts.
+    """
+    ImportFacts: _aio.StreamUnaryMultiCallable[_fact_service_pb2.ImportFactsRequest, _fact_service_pb2.ImportFactsResponse]  # type: ignore[assignment]
+    """Inserts any number of facts, request by request. Each request is written atomically, in the order of
+    the stream; facts that are stored already are left as they are, but take over the expiry that is sent.
+
+    OK means that all facts of all requests are durable, and every later question sees them. After an error
+    the requests before the one that `field` names are written, and nothing of it or behind it. After
+    CANCELLED, UNAVAILABLE or DEADLINE_EXCEEDED some of the requests that were sent are written, in their
+    order and each whole. In every case the whole import can be repeated: what is there already counts
+    as `existed`.
+
+    Errors: as WriteFacts; fields begin with the number of the request: `requests[3].facts[17].fact.args[1]`.
     """
     ReadFacts: _aio.UnaryUnaryMultiCallable[_fact_service_pb2.ReadFactsRequest, _fact_service_pb2.ReadFactsResponse]  # type: ignore[assignment]
-    """Reads stored facts page by page, in a fixed order. Each page is one snapshot; a fact that is
-    stored throughout is returned exactly once.
+    """Reads stored facts page by page, in a fixed order, as they are now or were at an earlier moment. Each
+    page is one snapshot, and pages of an earlier moment are all of one; a fact that is stored throughout
+    is returned exactly once.
+
+    Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (REVISION_UNKNOWN),
+    OUT_OF_RANGE (COMPACTED: the history of that moment is no longer kept), UNAVAILABLE.
+    """
+    ExportFacts: _aio.UnaryStreamMultiCallable[_fact_service_pb2.ExportFactsRequest, _fact_service_pb2.ExportFactsResponse]  # type: ignore[assignment]
+    """Returns all facts of one state, however many, in a fixed order. The first response has the token and no
+    facts. The stream ends with OK only after the last fact: whatever else ends it, the export is not whole.
+    The service reads on as fast as the caller does.
+
+    Errors: as ReadFacts, also in the middle of the stream.
+    """
+    WatchFacts: _aio.UnaryStreamMultiCallable[_fact_service_pb2.WatchFactsRequest, _fact_service_pb2.WatchFactsResponse]  # type: ignore[assignment]
+    """Follows what happens to the store, revision by revision, from a token on or from now on. It never ends
+    by itself, but for the end of the store. The service sends as fast as the caller reads, and keeps
+    nothing for a caller that is slow.
+
+    Whatever is behind the start token and in the log (`history_days`, 30 by default) is sent exactly once
+    and in order. To resume, pass the last token that was received. Every token that a call returns for
+    this store is that of a response here, or of the start.
+
+    Errors: INVALID_ARGUMENT (INVALID_TOKEN, TOKEN_OF_ANOTHER_STORE), NOT_FOUND (store), FAILED_PRECONDITION
+    (REVISION_UNKNOWN: the database was restored; begin anew), OUT_OF_RANGE (COMPACTED: the log does not go
+    back so far any more; export what is there now, and watch from the token of the export), UNAVAILABLE
+    (resume, with SERVICE_STOPPING at once and perhaps at another process).
     """
 
 class FactServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -81,10 +177,45 @@ class FactServiceServicer(metaclass=_abc_1.ABCMeta):
 
         When the call returns OK the facts are durable and every later question sees them. When it fails
         with UNAVAILABLE or DEADLINE_EXCEEDED the writes may or may not have happened, wholly or not at
-        all; since the same writes lead to the same facts, repeat them.
+        all. With an idempotency key, repeat them: they have one effect. Without one, repeating is harmless
+        only if nobody else writes the same facts meanwhile.
 
-        Errors: INVALID_ARGUMENT (bad request, or a fact that no rule of the active policy can use),
-        NOT_FOUND (store), FAILED_PRECONDITION (the store has no policy yet), UNAVAILABLE.
+        A fact that has expired is not there for any write or precondition, whether or not it was removed.
+
+        Errors: INVALID_ARGUMENT (bad request, a fact that no rule of the active policy can use, EXPIRY_PASSED,
+        IDEMPOTENCY_KEY_REUSED), NOT_FOUND (store), FAILED_PRECONDITION (NO_POLICY: the store has no policy yet;
+        PRECONDITION_FAILED: `field` names the precondition), ABORTED (POLICY_CHANGED), UNAVAILABLE.
+        Each of these means that nothing was written, but for UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteEntity(
+        self,
+        request: _fact_service_pb2.DeleteEntityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fact_service_pb2.DeleteEntityResponse, _abc.Awaitable[_fact_service_pb2.DeleteEntityResponse]]:
+        """Removes everything about one entity: all facts that have it among their arguments, wherever it stands.
+        Atomic and durable as WriteFacts. Repeating it removes what was written about the entity since.
+
+        Errors: as WriteFacts.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportFacts(
+        self,
+        request_iterator: _MaybeAsyncIterator[_fact_service_pb2.ImportFactsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_fact_service_pb2.ImportFactsResponse, _abc.Awaitable[_fact_service_pb2.ImportFactsResponse]]:
+        """Inserts any number of facts, request by request. Each request is written atomically, in the order of
+        the stream; facts that are stored already are left as they are, but take over the expiry that is sent.
+
+        OK means that all facts of all requests are durable, and every later question sees them. After an error
+        the requests before the one that `field` names are written, and nothing of it or behind it. After
+        CANCELLED, UNAVAILABLE or DEADLINE_EXCEEDED some of the requests that were sent are written, in their
+        order and each whole. In every case the whole import can be repeated: what is there already counts
+        as `existed`.
+
+        Errors: as WriteFacts; fields begin with the number of the request: `requests[3].facts[17].fact.args[1]`.
         """
 
     @_abc_1.abstractmethod
@@ -93,8 +224,45 @@ class FactServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _fact_service_pb2.ReadFactsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_fact_service_pb2.ReadFactsResponse, _abc.Awaitable[_fact_service_pb2.ReadFactsResponse]]:
-        """Reads stored facts page by page, in a fixed order. Each page is one snapshot; a fact that is
-        stored throughout is returned exactly once.
+        """Reads stored facts page by page, in a fixed order, as they are now or were at an earlier moment. Each
+        page is one snapshot, and pages of an earlier moment are all of one; a fact that is stored throughout
+        is returned exactly once.
+
+        Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (REVISION_UNKNOWN),
+        OUT_OF_RANGE (COMPACTED: the history of that moment is no longer kept), UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportFacts(
+        self,
+        request: _fact_service_pb2.ExportFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_fact_service_pb2.ExportFactsResponse], _abc.AsyncIterator[_fact_service_pb2.ExportFactsResponse]]:
+        """Returns all facts of one state, however many, in a fixed order. The first response has the token and no
+        facts. The stream ends with OK only after the last fact: whatever else ends it, the export is not whole.
+        The service reads on as fast as the caller does.
+
+        Errors: as ReadFacts, also in the middle of the stream.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchFacts(
+        self,
+        request: _fact_service_pb2.WatchFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_fact_service_pb2.WatchFactsResponse], _abc.AsyncIterator[_fact_service_pb2.WatchFactsResponse]]:
+        """Follows what happens to the store, revision by revision, from a token on or from now on. It never ends
+        by itself, but for the end of the store. The service sends as fast as the caller reads, and keeps
+        nothing for a caller that is slow.
+
+        Whatever is behind the start token and in the log (`history_days`, 30 by default) is sent exactly once
+        and in order. To resume, pass the last token that was received. Every token that a call returns for
+        this store is that of a response here, or of the start.
+
+        Errors: INVALID_ARGUMENT (INVALID_TOKEN, TOKEN_OF_ANOTHER_STORE), NOT_FOUND (store), FAILED_PRECONDITION
+        (REVISION_UNKNOWN: the database was restored; begin anew), OUT_OF_RANGE (COMPACTED: the log does not go
+        back so far any more; export what is there now, and watch from the token of the export), UNAVAILABLE
+        (resume, with SERVICE_STOPPING at once and perhaps at another process).
         """
 
 def add_FactServiceServicer_to_server(servicer: FactServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,177 @@
+"""`authz facts import`, `export` and `watch`: any number of facts, one line at a time."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import authz
+import typer
+from rich.progress import Progress
+
+from authz_service.cli import output
+from authz_service.cli.fact_text import fact_json, fact_line, moment_of, read_lines
+from authz_service.cli.findings import counted
+
+Pattern = Annotated[
+    str | None,
+    typer.Argument(help="Which facts, as in 'has_role(User:alice, _, Org:_)' or has_role."),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="As it was then: a consistency token, or a time with a zone."),
+]
+
+
+def import_facts(
+    file: Annotated[Path, typer.Argument(help="One fact in a line, as text or JSON; - is stdin.")],
+    *,
+    target: output.Target = output.DEFAULT_TARGET,
+    store: output.Store = output.DEFAULT_STORE,
+    as_json: output.Json = False,
+) -> None:
+    """Store any number of facts, in packs of 1000.
+
+    If it breaks off, the first packs are stored; run it again, what is there already counts as existing.
+    It takes as long as it takes: there is no time-out.
+
+    Example: authz facts export --json | authz facts import - --store copy
+    """
+    with output.asking(target, store, output.DEFAULT_TIMEOUT) as client, _lines(file) as lines:
+        result = client.import_facts(read_lines(lines, str(file)))
+    counts = {name: getattr(result, name) for name in ("created", "existed", "changed")}
+    if as_json:
+        output.print_json({**counts, "consistency_token": result.consistency_token})
+        return
+    shown = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    total = counted(sum(counts.values()), "fact")
+    output.stdout.print(f"{total}: {shown or 'nothing to do'}", highlight=False)
+
+
+def export(
+    pattern: Pattern = None,
+    *,
+    at: At = None,
+    target: output.Target = output.DEFAULT_TARGET,
+    store: output.Store = output.DEFAULT_STORE,
+    as_json: output.Json = False,
+) -> None:
+    """Print all facts of one state, one in a line, in the form that `authz facts import` reads.
+
+    As text, expiries are comments, which an import passes over; --json keeps them. Standard error says
+    how many facts there were, and the token from which `authz facts watch --from` tells what happened since.
+
+    Example: authz facts export --json > facts.jsonl
+    """
+    count = expiring = 0
+    with output.asking(target, store, output.DEFAULT_TIMEOUT) as client:
+        exported = client.export_facts(pattern, at=moment_of(at))
+        for stored in exported:
+            count += 1
+            expiring += stored.expires_at is not None
+            _print_fact(stored, as_json=as_json)
+    output.stderr.print(
+        f"{counted(count, 'fact')} at {exported.consistency_token}", highlight=False, markup=False
+    )
+    if expiring and not as_json:
+        output.stderr.print(
+            f"{expiring} of them expire; --json writes when in a form that can be imported"
+        )
+
+
+def watch(
+    *,
+    start: Annotated[
+        str, typer.Option("--from", metavar="TOKEN", help="Begin behind this token, not now.")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="End after so many changes; without it, never.")
+    ] = None,
+    target: output.Target = output.DEFAULT_TARGET,
+    store: output.Store = output.DEFAULT_STORE,
+    timeout: Annotated[
+        float,
+        typer.Option(min=0.001, max=86400, help="Seconds to wait for a service that is away."),
+    ] = 60.0,
+    as_json: output.Json = False,
+) -> None:
+    """Print what happens to the facts of a store, as it happens, until Ctrl-C.
+
+    `+` inserted, `-` deleted, `x` expired before and removed now, `~` stays and expires at another time. The
+    token behind the time is what --from takes. With --json each line is a change, or a token alone.
+
+    Example: authz facts watch --json --limit 1
+    """
+    changes = 0
+    with output.asking(target, store, timeout) as client:
+        for change in client.watch_facts(start):
+            if as_json:
+                output.print_json(_change_json(change))
+            elif not change.is_checkpoint:
+                _print_change(change)
+            sys.stdout.flush()
+            changes += not change.is_checkpoint
+            if changes == limit:
+                return
+
+
+@contextmanager
+def _lines(file: Path) -> Iterator[Iterable[str]]:
+    """Yield the lines of a file, with a progress bar on a terminal; what cannot be read ends the command."""
+    try:
+        if str(file) == "-":
+            yield (line.decode() for line in sys.stdin.buffer)
+            return
+        with file.open("rb") as opened, _progress() as progress:
+            task = progress.add_task("importing", total=file.stat().st_size or None)
+            yield _counted_lines(opened, lambda size: progress.advance(task, size))
+    except (OSError, UnicodeDecodeError) as error:
+        output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
+
+
+def _progress() -> Progress:
+    is_hidden = not output.stderr.is_terminal
+    return Progress(console=output.stderr, disable=is_hidden, transient=True)
+
+
+def _counted_lines(opened: BinaryIO, advance: Any) -> Iterator[str]:  # noqa: ANN401
+    for line in opened:
+        advance(len(line))
+        yield line.decode()
+
+
+def _print_fact(stored: authz.StoredFact, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(fact_json(stored))
+    else:
+        # Not through rich: there may be a million of them.
+        sys.stdout.write(fact_line(stored) + "\n")
+
+
+def _print_change(change: authz.FactChange) -> None:
+    at = change.committed_at.isoformat() if change.committed_at else ""
+    lines = [f"# {at} {change.consistency_token}"]
+    lines += [f"+ {fact_line(one)}" for one in change.inserted]
+    lines += [f"~ {fact_line(one)}" for one in change.changed]
+    lines += [f"- {one}" for one in change.deleted]
+    lines += [f"x {one}" for one in change.expired]
+    if change.policy_version:
+        lines.append(f"policy version {change.policy_version}")
+    if change.store_event:
+        lines.append(f"store {change.store_event.value}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _change_json(change: authz.FactChange) -> dict[str, Any]:
+    shown: dict[str, Any] = {"consistency_token": change.consistency_token}
+    if change.committed_at:
+        shown["committed_at"] = change.committed_at.isoformat()
+    for name in ("inserted", "changed", "deleted", "expired"):
+        if facts := getattr(change, name):
+            shown[name] = [fact_json(one) for one in facts]
+    if change.policy_version:
+        shown["policy_version"] = change.policy_version
+    if change.store_event:
+        shown["store_event"] = change.store_event.value
+    return shown

@@ -1,0 +1,123 @@
+"""`authz facts`, `authz store` and `authz database` against a real `authz serve` process."""
+
+import json
+import re
+import signal
+
+import pytest
+from test_command_line import run, serve
+
+__all__ = ["serve"]
+
+POLICY = """actor User {}
+resource Doc { roles = ["reader", "writer"]; permissions = ["read"]; "read" if "reader"; "read" if "writer"; }
+"""
+ANN, BOB = (f'has_role(User:{user}, "reader", Doc:x)' for user in ("ann", "bob"))
+
+
+@pytest.fixture
+def authz(serve, tmp_path):
+    """Run a command against a service with a policy; return exit code, output and errors."""
+    server = serve()
+    (tmp_path / "policy.polar").write_text(POLICY)
+
+    def command(*args, text=None):
+        done = run(*args, target=server.target, text=text)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    assert command("policy", "publish", str(tmp_path / "policy.polar"))[0] == 0
+    command.server = server
+    return command
+
+
+def test_writing(authz):
+    assert authz("facts", "write", ANN, "--expires", "8h") == (0, "1 fact: 1 created\n", "")
+    [shown] = authz("facts", "read", "--json")[1].splitlines()
+    assert "expires_at" in json.loads(shown)
+    assert authz("facts", "write", ANN)[1] == "1 fact: 1 changed\n"
+    condition = ("--if-not-exists", "has_role(_, _, Doc:x)")
+    code, out, err = authz("facts", "write", BOB, *condition)
+    assert (code, out) == (2, "")
+    assert "precondition 0 does not hold: a fact matches that must not exist" in err
+    assert err.endswith("(PRECONDITION_FAILED)\n")
+    assert authz("facts", "write", BOB, "--if-exists", "has_role")[0] == 0
+    replaced = authz("facts", "write", BOB, "--replace", "has_role(_, _, Doc:x)")
+    assert replaced == (0, "1 fact: 1 deleted\n", "")
+    assert authz("facts", "write", "--delete-matching", "has_role")[1] == "0 facts: 1 deleted\n"
+    for _ in range(2):
+        assert authz("facts", "write", ANN, "--key", "k1")[1] == "1 fact: 1 created\n"
+    code, _, err = authz("facts", "write", BOB, "--key", "k1")
+    assert (code, "IDEMPOTENCY_KEY_REUSED" in err) == (2, True)
+    assert authz("facts", "delete-entity", "User:ann") == (0, "1 fact deleted\n", "")
+    for wrong in (("--expires", "8"), ("--expires", "2030-01-01"), ("--delete", "--replace", "f")):
+        assert authz("facts", "write", ANN, *wrong)[:2] == (2, "")
+
+
+def test_export_and_import(authz, tmp_path):
+    authz("facts", "write", ANN)
+    at = authz("facts", "write", BOB, "--expires", "8h", "--json")[1]
+    code, exported, said = authz("facts", "export", "--json")
+    token = json.loads(at)["consistency_token"]
+    assert (code, said) == (0, f"2 facts at {token}\n")
+    authz("facts", "write", "--delete-matching", "_")
+    assert authz("facts", "export")[1] == ""
+    assert authz("facts", "export", "--json", "--at", token)[1] == exported
+    assert authz("facts", "import", "-", text=exported)[1] == "2 facts: 2 created\n"
+    assert authz("facts", "export", "--json")[1] == exported
+    _, text, said = authz("facts", "export", "has_role(User:bob, _, _)")
+    assert re.fullmatch(re.escape(BOB) + r"  # until \S+\n", text)
+    assert "1 of them expire; --json" in said
+    file = tmp_path / "facts"
+    file.write_text(f"# all\n\n{ANN}  # of ann\n{text}")
+    assert authz("facts", "import", str(file))[1] == "2 facts: 1 existed, 1 changed\n"
+    for line, problem in (("f(", "line 2: column 3"), ("{}", "line 2: no fact as JSON")):
+        file.write_text(f"{ANN}\n{line}\n")
+        code, out, err = authz("facts", "import", str(file))
+        assert (code, out) == (2, "")
+        assert problem in err
+    assert authz("facts", "import", "/nonexistent")[0] == 2
+
+
+def test_watch(authz):
+    told = authz("facts", "write", ANN, "--json")[1]
+    start = json.loads(told)["consistency_token"]
+    authz("facts", "write", BOB, "--delete-matching", "has_role(User:ann, _, _)")
+    code, out, err = authz("facts", "watch", "--from", start, "--limit", "1")
+    assert (code, err) == (0, "")
+    head, *lines = out.splitlines()
+    assert lines == [f"+ {BOB}", f"- {ANN}"]
+    token = head.split()[-1]
+    authz("facts", "write", ANN)
+    checkpoint, change = authz("facts", "watch", "--from", token, "--limit", "1", "--json")[
+        1
+    ].splitlines() or ["", ""]
+    assert json.loads(checkpoint)["consistency_token"]
+    assert json.loads(change)["inserted"][0]["args"][0] == {"type": "User", "id": "ann"}
+    assert authz("facts", "watch", "--from", "nonsense")[0] == 2
+
+
+def test_stores(authz):
+    assert authz("store", "create", "acme") == (0, "store acme created\n", "")
+    code, _, err = authz("store", "create", "acme")
+    assert (code, "STORE_EXISTS" in err) == (2, True)
+    assert authz("store", "list") == (0, "acme\ndefault\n", "")
+    code, _, err = authz("store", "delete", "acme", text="")
+    assert (code, "--yes" in err) == (2, True)
+    assert authz("store", "delete", "acme", "--yes") == (0, "store acme deleted\n", "")
+    assert json.loads(authz("store", "list", "--json")[1]) == {"stores": ["default"]}
+    code, _, err = authz("store", "delete", "default", "--yes")
+    assert (code, "STORE_PROTECTED" in err) == (2, True)
+
+
+def test_a_new_life_after_a_restore(authz, serve, tmp_path):
+    token = json.loads(authz("facts", "write", ANN, "--json")[1])["consistency_token"]
+    authz.server.end(signal.SIGTERM)
+    url = f"sqlite:///{tmp_path / 'authz.db'}"
+    begun = run("database", "begin-life", "--database-url", url)
+    assert begun.stdout == "a new life begins after revision 2; tokens of before are refused\n"
+    refused = run("facts", "read", "--at", token, target=serve().target)
+    assert refused.returncode == 2
+    assert "REVISION_UNKNOWN" in refused.stderr
+    empty = run("database", "begin-life", "--database-url", f"sqlite:///{tmp_path / 'other.db'}")
+    assert (empty.returncode, empty.stdout) == (2, "")

@@ -1,0 +1,474 @@
+"""Writing, importing, exporting and following facts, over a real server."""
+
+import asyncio
+import itertools
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import authz
+import grpc
+import pytest
+from authz import StoredFact, WriteOutcome
+from authz.v1 import fact_service_pb2 as pb
+from authz.v1.fact_service_pb2_grpc import FactServiceStub
+
+from authz_service.store.fact_store import FactStore
+
+POLICY = """actor User {}
+resource Doc { roles = ["reader", "writer"]; permissions = ["read"]; "read" if "reader"; "read" if "writer"; }
+"""
+READS = ("User:ann", "read", "Doc:x")
+
+
+def role(user: str, name: str = "reader", doc: str = "x") -> str:
+    return f'has_role(User:{user}, "{name}", Doc:{doc})'
+
+
+def soon(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def client(service):
+    service.client.publish_policy({"policy.polar": POLICY})
+    return service.client
+
+
+def facts(client, pattern=None, **options) -> list[str]:
+    return sorted(map(str, client.read_facts(pattern, **options)))
+
+
+# Writing.
+
+
+def test_deleting_and_replacing_by_pattern(client):
+    client.write_facts(insert=[role("ann"), role("bob"), role("ann", "writer", "y")])
+    done = client.write_facts(
+        delete_matching=["has_role(User:bob, _, _)", "has_role(User:nobody, _, _)"],
+        replace={"has_role(User:ann, _, _)": [role("ann"), role("ann", "writer")]},
+    )
+    assert done.outcomes == (WriteOutcome.DELETED, WriteOutcome.MISSING, WriteOutcome.REPLACED)
+    assert [(one.inserted, one.changed, one.deleted) for one in done.counts] == [
+        (0, 0, 1),
+        (0, 0, 0),
+        (1, 0, 1),
+    ]
+    assert facts(client) == [role("ann"), role("ann", "writer")]
+
+
+def test_a_fact_counts_until_it_expires(client):
+    at = soon(3)
+    assert client.write_facts(insert=[StoredFact(role("ann"), at)]).outcomes == (
+        WriteOutcome.CREATED,
+    )
+    assert [one.expires_at for one in client.read_stored_facts()] == [at]
+    assert client.authorize(*READS)
+    while decision := client.authorize(*READS):
+        assert decision.evaluated_at < at
+        time.sleep(0.05)
+    assert decision.evaluated_at >= at
+    assert facts(client) == []
+
+
+def test_another_expiry_is_a_change(client):
+    at = soon(60)
+    for expires_at, outcome in (
+        (at, WriteOutcome.CREATED),
+        (at, WriteOutcome.EXISTED),
+        (None, WriteOutcome.CHANGED),
+    ):
+        done = client.write_facts(insert=[StoredFact(role("ann"), expires_at)])
+        assert done.outcomes == (outcome,)
+    assert [one.expires_at for one in client.read_stored_facts()] == [None]
+
+
+def test_preconditions(client):
+    client.write_facts(insert=[role("ann")], if_not_exists=["has_role(_, _, Doc:x)"])
+    with pytest.raises(authz.PreconditionFailed) as refused:
+        client.write_facts(
+            insert=[role("bob")], if_exists=["has_role"], if_not_exists=["has_role(_, _, Doc:x)"]
+        )
+    assert refused.value.field == "preconditions[1]"
+    assert facts(client) == [role("ann")]
+
+
+def test_a_repeated_write_has_one_effect(client):
+    def write(fact):
+        return client.write_facts(insert=[fact], idempotency_key="k1")
+
+    first = write(role("ann"))
+    client.write_facts(delete=[role("ann")])
+    assert write(role("ann")) == first
+    assert facts(client) == []
+    with pytest.raises(authz.InvalidRequest) as refused:
+        write(role("bob"))
+    assert (refused.value.reason, refused.value.field) == (
+        "IDEMPOTENCY_KEY_REUSED",
+        "idempotency_key",
+    )
+
+
+def test_everything_about_an_entity_is_deleted(client):
+    client.write_facts(insert=[role("ann"), role("ann", "writer", "y"), role("bob")])
+    assert client.delete_entity("User:ann").deleted == 2
+    assert client.delete_entity("User:ann").deleted == 0
+    assert client.delete_entity("Doc:x").deleted == 1
+    assert facts(client) == []
+
+
+ROLE = {
+    "predicate": "has_role",
+    "args": [
+        {"entity": {"type": "User", "id": "a"}},
+        {"text": "reader"},
+        {"entity": {"type": "Doc", "id": "x"}},
+    ],
+}
+WRONG = {**ROLE, "args": [*ROLE["args"][:2], {"entity": {"type": "Dox", "id": "x"}}]}
+PAST = {"seconds": 1}
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason", "field"),
+    [
+        (
+            {"writes": [{"insert": ROLE, "expires_at": PAST}]},
+            "EXPIRY_PASSED",
+            "writes[0].expires_at",
+        ),
+        (
+            {"writes": [{"delete": ROLE, "expires_at": PAST}]},
+            "MALFORMED_VALUE",
+            "writes[0].expires_at",
+        ),
+        (
+            {"writes": [{"insert": ROLE, "expires_at": {"seconds": -1}}]},
+            "MALFORMED_VALUE",
+            "writes[0].expires_at",
+        ),
+        (
+            {"writes": [{"insert": ROLE, "expires_at": {"nanos": 10**9}}]},
+            "MALFORMED_VALUE",
+            "writes[0].expires_at",
+        ),
+        ({"writes": [{"replace": {}}]}, "MISSING_FIELD", "writes[0].replace.pattern"),
+        (
+            {"writes": [{"replace": {"pattern": {}, "inserts": [{"fact": WRONG}]}}]},
+            "UNKNOWN_TYPE",
+            "writes[0].replace.inserts[0].fact.args[2].entity.type",
+        ),
+        (
+            {
+                "writes": [
+                    {
+                        "replace": {
+                            "pattern": {"predicate": "other"},
+                            "inserts": [{"fact": ROLE}],
+                        }
+                    }
+                ]
+            },
+            "MALFORMED_VALUE",
+            "writes[0].replace.inserts[0]",
+        ),
+        (
+            {"writes": [{"replace": {"pattern": {}, "inserts": [{"fact": ROLE}] * 1001}}]},
+            "REQUEST_TOO_LARGE",
+            "writes",
+        ),
+        (
+            {"writes": [{"delete_matching": {"args": [{}]}}]},
+            "MISSING_FIELD",
+            "writes[0].delete_matching.args[0]",
+        ),
+        ({"writes": [{}]}, "MISSING_FIELD", "writes[0]"),
+        (
+            {"writes": [{"insert": ROLE}], "preconditions": [{}]},
+            "MISSING_FIELD",
+            "preconditions[0]",
+        ),
+        (
+            {"writes": [{"insert": ROLE}], "preconditions": [{"must_exist": {}}] * 101},
+            "REQUEST_TOO_LARGE",
+            "preconditions",
+        ),
+        (
+            {"writes": [{"insert": ROLE}], "idempotency_key": "k" * 129},
+            "MALFORMED_VALUE",
+            "idempotency_key",
+        ),
+    ],
+    ids=range(13),
+)
+def test_bad_writes(service, client, request_, reason, field):
+    with pytest.raises(grpc.RpcError) as caught:
+        FactServiceStub(service.channel).WriteFacts(pb.WriteFactsRequest(**request_))
+    error = authz._status.error_of_call(caught.value, "", 0)
+    assert (error.reason, error.field) == (reason, field)
+    assert facts(client) == []
+
+
+# Import and export.
+
+
+def test_an_import_is_exported_again(client):
+    at = soon(3600)
+    everything = {f"u{n}": (at if n % 2 else None) for n in range(2500)}
+    result = client.import_facts(StoredFact(role(u), at) for u, at in everything.items())
+    assert (result.created, result.existed, result.changed) == (2500, 0, 0)
+    export = client.export_facts()
+    assert {str(one.fact): one.expires_at for one in export} == {
+        role(user): at for user, at in everything.items()
+    }
+    again = client.import_facts(StoredFact(role(u), None) for u in everything)
+    assert (again.created, again.existed, again.changed) == (0, 1250, 1250)
+
+
+def test_an_export_is_of_one_state(client):
+    client.import_facts(role(f"u{n}") for n in range(3000))
+    export = client.export_facts("has_role(_, _, Doc:x)")
+    first = next(export)
+    changed = client.write_facts(delete_matching=["has_role"], insert=[role("new")])
+    assert len({str(one.fact) for one in [first, *export]}) == 3000
+    assert export.consistency_token != changed.consistency_token
+    assert len(facts(client, at=export.consistency_token)) == 3000
+    assert facts(client) == [role("new")]
+
+
+def test_an_import_that_is_refused_names_the_fact(client):
+    wrong = [*(role(f"u{n}") for n in range(1500)), 'has_role(User:a, "owner", Doc:x)']
+    with pytest.raises(authz.InvalidRequest) as refused:
+        client.import_facts(wrong)
+    assert refused.value.field == "requests[1].facts[500].fact.args[1]"
+    assert len(facts(client)) == 1000
+    with pytest.raises(authz.InvalidRequest) as refused:
+        client.import_facts([StoredFact(role("late"), soon(-1))])
+    assert refused.value.field == "requests[0].facts[0].expires_at"
+
+
+def test_an_import_whose_facts_fail_is_given_up(client):
+    def broken():
+        yield from (role(f"u{n}") for n in range(1100))
+        raise OSError("the file is gone")
+
+    with pytest.raises(OSError, match="the file is gone"):
+        client.import_facts(broken())
+    with pytest.raises(authz.InvalidRequest, match="column"):
+        client.import_facts(["has_role("])
+    assert len(facts(client)) in (0, 1000)
+    assert client.import_facts([]).created == 0
+
+
+@pytest.mark.usefixtures("client")
+def test_asyncio_clients_import_and_export(service):
+    async def main():
+        async def some():
+            for number in range(1001):
+                yield role(f"u{number}")
+
+        async with authz.AsyncClient(service.target, timeout=10) as other:
+            assert (await other.import_facts(some())).created == 1001
+            assert (await other.import_facts([role("ann")])).created == 1
+            with pytest.raises(authz.InvalidRequest):
+                await other.import_facts(['has_role(User:a, "owner", Doc:x)'] * 5000)
+            export = await other.export_facts()
+            assert len([one async for one in export]) == 1002
+            assert export.consistency_token
+
+    asyncio.run(main())
+
+
+# The past.
+
+
+def test_facts_of_an_earlier_moment(client):
+    first = client.write_facts(insert=[role("ann")]).consistency_token
+    between = datetime.now(UTC)
+    client.write_facts(delete=[role("ann")], insert=[role("bob"), role("cyd")])
+    for at in (first, between):
+        assert facts(client, at=at) == [role("ann")]
+        assert [str(one.fact) for one in client.export_facts(at=at)] == [role("ann")]
+    assert facts(client, page_size=1) == [role("bob"), role("cyd")]
+    assert facts(client, at=datetime(2001, 1, 1, tzinfo=UTC)) == []
+    with pytest.raises(authz.InvalidRequest, match="not past") as refused:
+        facts(client, at=soon(60))
+    assert refused.value.field == "at_time"
+    with pytest.raises(authz.InvalidRequest) as refused:
+        facts(client, at="nonsense")
+    assert (refused.value.reason, refused.value.field) == ("INVALID_TOKEN", "at_token")
+
+
+def test_history_that_is_no_longer_kept(client, tmp_path):
+    first = client.write_facts(insert=[role("ann")]).consistency_token
+    client.write_facts(insert=[role("bob")])
+    store = FactStore.open(f"sqlite:///{tmp_path / 'authz.db'}")
+    store.compact(timedelta(0))
+    store.close()
+    for ask in (
+        lambda: facts(client, at=first),
+        lambda: list(client.export_facts(at=first)),
+        lambda: next(client.watch_facts(first)),
+    ):
+        with pytest.raises(authz.Compacted) as gone:
+            ask()
+        assert gone.value.reason == "COMPACTED"
+
+
+# Following.
+
+
+def changes(watching, count: int) -> list[authz.FactChange]:
+    return list(itertools.islice((one for one in watching if not one.is_checkpoint), count))
+
+
+def test_every_token_is_told(client):
+    start = next(client.watch_facts()).consistency_token
+    at = soon(3600)
+    tokens = [
+        client.write_facts(insert=[role("ann"), StoredFact(role("bob"), at)]).consistency_token,
+        client.write_facts(insert=[role("ann")]).consistency_token,
+        client.write_facts(insert=[role("bob")], delete=[role("ann")]).consistency_token,
+        client.publish_policy({"policy.polar": POLICY + "# new\n"}).consistency_token,
+    ]
+    told = changes(client.watch_facts(start), 3)
+    assert [one.consistency_token for one in told] == [tokens[0], *tokens[2:]]
+    assert tokens[1] == tokens[0]
+    assert set(told[0].inserted) == {StoredFact(role("ann")), StoredFact(role("bob"), at)}
+    assert told[1].deleted == (authz.Fact.parse(role("ann")),)
+    assert told[1].changed == (StoredFact(role("bob")),)
+    assert told[2].policy_version == 2
+    assert changes(client.watch_facts(told[1].consistency_token), 1) == told[2:]
+
+
+def test_expiry_is_told_apart_from_deletion(client):
+    watching = client.watch_facts()
+    next(watching)
+    client.write_facts(insert=[StoredFact(role("ann"), soon(2))])
+    _, gone = changes(watching, 2)
+    assert (gone.expired, gone.deleted) == ((authz.Fact.parse(role("ann")),), ())
+
+
+def test_a_large_revision_is_told_whole(client):
+    client.import_facts(role(f"u{n}") for n in range(2500))
+    watching = client.watch_facts()
+    next(watching)
+    client.write_facts(delete_matching=["has_role"])
+    [change] = changes(watching, 1)
+    assert len(set(change.deleted)) == 2500
+
+
+def test_other_stores_are_not_told_and_the_end_of_a_store_is(service, client):
+    client.create_store("other")
+    with authz.Client(service.target, store="other", timeout=10) as other:
+        other.publish_policy({"policy.polar": POLICY})
+        watching, mine = other.watch_facts(), client.watch_facts()
+        next(watching), next(mine)
+        client.write_facts(insert=[role("ann")])
+        other.write_facts(insert=[role("eve")])
+        gone = client.delete_store("other")
+        first, last = (one for one in watching if not one.is_checkpoint)
+        assert first.inserted == (StoredFact(role("eve")),)
+        assert last.store_event is authz.StoreEvent.DELETED
+        assert last.consistency_token == gone
+        assert changes(mine, 1)[0].inserted == (StoredFact(role("ann")),)
+        client.create_store("other")
+        with pytest.raises(authz.InvalidRequest) as refused:
+            next(other.watch_facts(gone))
+        assert (refused.value.reason, refused.value.field) == (
+            "TOKEN_OF_ANOTHER_STORE",
+            "start_token",
+        )
+
+
+def test_a_watcher_goes_on_when_the_service_comes_back(start):
+    """Nothing is missing and nothing comes twice; the stop does not wait for watchers."""
+    first = start(shutdown_seconds=30)
+    port = int(first.target.rpartition(":")[2])
+    first.client.publish_policy({"policy.polar": POLICY})
+    told: list[authz.FactChange] = []
+    began = threading.Event()
+
+    def watch():
+        with authz.Client(first.target, timeout=20) as client:
+            for change in client.watch_facts():
+                began.set()
+                if not change.is_checkpoint:
+                    told.append(change)
+                if len(told) == 3:
+                    return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert began.wait(10)
+    first.client.write_facts(insert=[role("ann")])
+    before = time.monotonic()
+    first.stop()
+    assert time.monotonic() - before < 10
+    second = start(listen=f"127.0.0.1:{port}")
+    second.client.write_facts(insert=[role("bob")])
+    second.client.write_facts(insert=[role("cyd")])
+    watcher.join(20)
+    assert [[str(one.fact) for one in change.inserted] for change in told] == [
+        [role("ann")],
+        [role("bob")],
+        [role("cyd")],
+    ]
+
+
+def test_a_watcher_learns_of_a_restore(client, tmp_path):
+    watching = client.watch_facts(timeout=1)
+    token = next(watching).consistency_token
+    store = FactStore.open(f"sqlite:///{tmp_path / 'authz.db'}")
+    store.begin_life()
+    store.close()
+    with pytest.raises(authz.Refused) as refused:
+        next(watching)
+    assert refused.value.reason == "REVISION_UNKNOWN"
+    with pytest.raises(authz.Refused):
+        next(client.watch_facts(token))
+
+
+@pytest.mark.usefixtures("client")
+def test_asyncio_clients_watch(service):
+    async def main():
+        async with authz.AsyncClient(service.target, timeout=10) as other:
+            watching = other.watch_facts()
+            assert (await anext(watching)).is_checkpoint
+            await other.write_facts(insert=[role("ann")])
+            change = await anext(watching)
+            assert change.inserted == (StoredFact(role("ann")),)
+            await watching.aclose()
+
+    asyncio.run(main())
+
+
+# Stores.
+
+
+def test_stores_are_isolated(service, client):
+    token = client.create_store("other")
+    assert token
+    assert client.list_stores() == ["default", "other"]
+    with pytest.raises(authz.AlreadyExists) as refused:
+        client.create_store("other")
+    assert (refused.value.reason, refused.value.field) == ("STORE_EXISTS", "store")
+    with authz.Client(service.target, store="other", timeout=10) as other:
+        with pytest.raises(authz.NotReady):
+            other.authorize(*READS)
+        other.publish_policy({"policy.polar": POLICY})
+        other.write_facts(insert=[role("ann")])
+        assert other.authorize(*READS)
+        assert not client.authorize(*READS)
+        client.delete_store("other")
+        with pytest.raises(authz.NotFound):
+            other.authorize(*READS)
+    with pytest.raises(authz.NotFound):
+        client.delete_store("other")
+    with pytest.raises(authz.Refused) as refused:
+        client.delete_store("default")
+    assert refused.value.reason == "STORE_PROTECTED"
+    for name in ("", "a\n", "x" * 129):
+        with pytest.raises(authz.InvalidRequest):
+            client.create_store(name)
+    assert client.list_stores() == ["default"]
