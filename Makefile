@@ -8,7 +8,7 @@ POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
-	bench-engine bench-publish fuzz clean
+	bench-engine bench-publish faults fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ constraints: ## take the newest versions that the dependencies allow, and write 
 VERIFY ?= --comparisons 500000 --sets 20000 --processes 2
 verify: install ## compare the engines on random policies, facts and questions, and print what these were like (long)
 	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py $(VERIFY)
+
+FAULTS ?=
+faults: install ## kill, fill the disk, fail its syncs and write nonsense, with the numbers that are promised (long)
+	PYTHONPATH=tests:tests/store:tests/faults $(BIN)/python tests/faults/faults.py $(FAULTS)
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py

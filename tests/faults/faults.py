@@ -1,0 +1,76 @@
+"""All faults, with the numbers that were promised; the exit code is 1 if any of them is violated.
+
+python tests/faults/faults.py [--only NAME] [--part 0.1]
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kills import kills
+from postgresql import Server
+from report import Number
+
+Progress = Callable[[int], None]
+Fault = Callable[[Path, int, Progress], list[Number]]
+
+
+def kills_with_sqlite(folder: Path, count: int, progress: Progress) -> list[Number]:
+    return kills(f"sqlite:///{folder}/authz.db", count, progress)
+
+
+def kills_with_postgresql(_: Path, count: int, progress: Progress) -> list[Number]:
+    server = Server()
+    try:
+        return kills(server.empty_database(), count, progress)
+    finally:
+        server.remove()
+
+
+# What happens, and how often.
+FAULTS: dict[str, tuple[Fault, int]] = {
+    "F6 kills, SQLite": (kills_with_sqlite, 200),
+    "F6 kills, PostgreSQL": (kills_with_postgresql, 200),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="only faults whose name begins like this")
+    parser.add_argument("--part", type=float, default=1, help="such a part of all rounds")
+    arguments = parser.parse_args()
+    violations = 0
+    lines: list[str] = []
+    for name, (fault, rounds) in FAULTS.items():
+        if name.startswith(arguments.only):
+            said, is_violated = run(name, fault, max(1, round(rounds * arguments.part)))
+            lines += said
+            violations += is_violated
+    print("\n## What was promised\n", *lines, sep="\n")
+    print(f"\n{violations} violations")
+    return 1 if violations else 0
+
+
+def run(name: str, fault: Fault, rounds: int) -> tuple[list[str], bool]:
+    """Return lines of the table, and whether a promise was broken."""
+    start = time.monotonic()
+
+    def progress(done: int) -> None:
+        print(f"\r{name}: {done} of {rounds}", end="", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="authz-faults-") as folder:
+        try:
+            numbers = fault(Path(folder), rounds, progress)
+        except AssertionError as error:
+            print(f"\n{name}: {error!r}", file=sys.stderr)
+            return [f"{name}: VIOLATED: {error}"], True
+    print(f", {time.monotonic() - start:.0f} s", file=sys.stderr)
+    lines = [f"{name}", *(f"  {number}" for number in numbers), ""]
+    return lines, not all(number.holds for number in numbers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

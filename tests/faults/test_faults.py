@@ -1,0 +1,51 @@
+"""A few rounds of each fault, and that each test can fail: with a protection broken, it does. `make faults` runs all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kills import kills
+from postgresql import Server
+from sqlalchemy.exc import IntegrityError
+
+from authz_service.store.pack import Pack
+
+
+def quietly(_: int) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of this module's own, as its processes are killed."""
+    made = Server()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/authz.db"
+
+
+def test_kills(url: str) -> None:
+    assert all(number.holds for number in kills(url, 8, quietly))
+
+
+def test_kills_with_postgresql(server: Server) -> None:
+    assert all(number.holds for number in kills(server.empty_database(), 6, quietly))
+
+
+@pytest.mark.parametrize(
+    "broken", ["acknowledges_before_the_commit", "commits_facts_before_the_log"]
+)
+def test_a_kill_finds_what_is_not_safe(url: str, broken: str) -> None:
+    # An assertion, or an error of the database that gets in its way.
+    with pytest.raises((AssertionError, IntegrityError)):
+        kills(url, 40, quietly, broken)
+
+
+def test_a_retry_finds_keys_that_are_forgotten(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pack, "kept", lambda *_: None)
+    with pytest.raises(AssertionError):
+        kills(url, 4, quietly)
