@@ -13,9 +13,22 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, StaticPool, Text, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    StaticPool,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -180,6 +193,20 @@ def begin_writing(engine: Engine, connection: Connection) -> None:
         connection.execute(text("SELECT revision FROM head FOR UPDATE"))
 
 
+def insert_rows(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+    """Insert rows, each with a value for every column in the order of the table.
+
+    SQLAlchemy, which would look at every value, takes as long for it as the database does.
+    """
+    if rows:
+        connection.exec_driver_sql(_insertion(table, connection.dialect), rows)
+
+
+@lru_cache(maxsize=32)
+def _insertion(table: Table, dialect: Dialect) -> str:
+    return str(insert(table).compile(dialect=dialect))
+
+
 def begin_migrating(engine: Engine, connection: Connection) -> None:
     """Keep other processes that are starting from changing the tables, until the transaction ends."""
     if engine.dialect.name == "postgresql":
@@ -207,6 +234,7 @@ def _sqlite_engine(url: URL) -> Engine:
 def _postgresql_engine(url: URL) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
+        paramstyle="format",  # values by their places, as in `insert_rows`
         pool_size=5,
         max_overflow=10,
         # A connection that did not survive a restart of the database is found out before it is used.

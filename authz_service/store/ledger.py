@@ -8,15 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Executable, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, delete, select, update
 
 from authz_service.facts.change import AnyPattern
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import Revision
 from authz_service.store import tables
+from authz_service.store.dialect import insert_rows
 from authz_service.store.matching import matching
-from authz_service.store.rows import decode_fact, fact_columns, fact_key
+from authz_service.store.rows import FactColumns, decode_fact, fact_columns
 
 # SQLite allows at least 999 parameters in a statement.
 _CHUNK = 500
@@ -37,8 +38,6 @@ _DELETE: Final = delete(_table).where(_ROW)
 _UPDATE: Final = (
     update(_table).where(_ROW).values(created=bindparam("since"), expires_at=bindparam("until"))
 )
-_INSERT: Final = insert(_table)
-_INSERT_PAST: Final = insert(tables.past_facts)
 
 
 class Stored(NamedTuple):
@@ -61,7 +60,8 @@ class Ledger:
         self._connection = connection
         self._before: defaultdict[int, _Rows] = defaultdict(dict)
         self._after: defaultdict[int, _Rows] = defaultdict(dict)
-        self._past: list[dict[str, Any]] = []
+        self._columns: dict[Fact, FactColumns] = {}
+        self._past: list[tuple[Any, ...]] = []
 
     def fetch(self, store: int, facts: Iterable[Fact]) -> None:
         """Read the rows of `facts`, so that `stored` knows them."""
@@ -70,7 +70,8 @@ class Ledger:
         for fact in facts:
             if fact not in before:
                 before[fact] = None
-                by_predicate[fact.predicate][fact_key(fact)] = fact
+                columns = self._columns[fact] = fact_columns(fact)
+                by_predicate[fact.predicate][columns.key] = fact
         for predicate, by_key in by_predicate.items():
             self._fetch(store, predicate, by_key)
 
@@ -99,55 +100,40 @@ class Ledger:
                 fact = decode_fact(predicate, key, args)
                 if fact not in after and pattern.matches(fact):
                     stored = before[fact] = Stored(created, expires_at)
+                    self._columns[fact] = FactColumns(predicate, key, args)
                     yield fact, stored
 
     def put(self, store: int, fact: Fact, stored: Stored | None, revision: Revision) -> None:
         """Have `fact`, which has been fetched, stored like this, or no more, from `revision` on."""
         former = self.stored(store, fact)
         if former is not None:
-            self._past.append(
-                {
-                    "store": store,
-                    **fact_columns(fact),
-                    "created": former.created,
-                    "deleted": revision,
-                    "expires_at": former.expires_at,
-                }
-            )
+            created, expires_at = former
+            self._past.append((store, *self._columns[fact], created, revision, expires_at))
         self._after[store][fact] = stored
 
     def flush(self) -> None:
         """Write what became of the facts."""
-        inserted: list[dict[str, Any]] = []
+        inserted: list[tuple[Any, ...]] = []
         changed: list[dict[str, Any]] = []
         deleted: list[dict[str, Any]] = []
         for store, rows in self._after.items():
+            before = self._before[store]
             for fact, after in rows.items():
-                before = self._before[store][fact]
+                columns = self._columns[fact]
+                if before[fact] is None:
+                    if after is not None:
+                        inserted.append((store, *columns, *after))
+                    continue
+                row = {"of_store": store, "of_predicate": columns.predicate, "of_key": columns.key}
                 if after is None:
-                    if before is not None:
-                        deleted.append(_row(store, fact))
-                elif before is None:
-                    inserted.append(
-                        {
-                            "store": store,
-                            **fact_columns(fact),
-                            "created": after.created,
-                            "expires_at": after.expires_at,
-                        }
-                    )
+                    deleted.append(row)
                 else:
-                    until = after.expires_at
-                    changed.append({**_row(store, fact), "since": after.created, "until": until})
+                    changed.append({**row, "since": after.created, "until": after.expires_at})
         self._execute(_DELETE, deleted)
         self._execute(_UPDATE, changed)
-        self._execute(_INSERT, inserted)
-        self._execute(_INSERT_PAST, self._past)
+        insert_rows(self._connection, tables.facts, inserted)
+        insert_rows(self._connection, tables.past_facts, self._past)
 
     def _execute(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
         if rows:
             self._connection.execute(statement, rows)
-
-
-def _row(store: int, fact: Fact) -> dict[str, Any]:
-    return {"of_store": store, "of_predicate": fact.predicate, "of_key": fact_key(fact)}

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
+from typing import NamedTuple
 
 from authz_service.facts.change import About, WriteOutcome, WriteRequest, WriteResult
 from authz_service.facts.fact import AnyValue, Fact, FactPattern
@@ -19,7 +21,7 @@ from authz_service.facts.value import Value
 _IN_ARGUMENT = "\x1f"
 _BETWEEN_ARGUMENTS = "\x1e"
 _BEFORE_DIGEST = "\x1d"
-_CONTROL = frozenset({"\0", _BETWEEN_ARGUMENTS, _BEFORE_DIGEST})
+_NUL = "\0"
 
 # An entry of an index of PostgreSQL has at most 2,704 bytes; a predicate has up to 128 of them.
 _KEY_BYTES = 2000
@@ -47,30 +49,44 @@ class Mark(StrEnum):
 Effect = tuple[Mark, Fact, Instant | None]
 
 
-def encode_args(args: Iterable[Value]) -> str:
-    return _BETWEEN_ARGUMENTS.join(map(_encode_value, args))
-
-
-def _encode_value(value: Value) -> str:
-    text = f"{value.type}{_IN_ARGUMENT}{value.id}"
+def _encode_args(args: Sequence[Value]) -> str:
+    text = _BETWEEN_ARGUMENTS.join([f"{type_}{_IN_ARGUMENT}{id_}" for type_, id_ in args])
     # What comes over the wire was checked. Two facts must never be one here, whoever asks.
-    if text.count(_IN_ARGUMENT) != 1 or not _CONTROL.isdisjoint(text):
+    if (
+        text.count(_IN_ARGUMENT) != len(args)
+        or text.count(_BETWEEN_ARGUMENTS) >= max(len(args), 1)
+        or _NUL in text
+        or _BEFORE_DIGEST in text
+    ):
         message = "a type or id has a control character"
         raise ValueError(message)
     return text
 
 
-def fact_columns(fact: Fact) -> dict[str, str | None]:
-    """Return the columns that tell a fact from every other: predicate, key and args."""
-    key, args = _key(encode_args(fact.args))
-    return {"predicate": fact.predicate, "key": key, "args": args}
+def _encode_value(value: Value) -> str:
+    return _encode_args((value,))
+
+
+class FactColumns(NamedTuple):
+    """The columns that tell a fact from every other, in the order of the tables."""
+
+    predicate: str
+    key: str
+    args: str | None
+
+
+def fact_columns(fact: Fact) -> FactColumns:
+    return FactColumns(fact.predicate, *_key(_encode_args(fact.args)))
 
 
 def fact_key(fact: Fact) -> str:
-    return _key(encode_args(fact.args))[0]
+    return fact_columns(fact).key
 
 
 def _key(text: str) -> tuple[str, str | None]:
+    # A character has at most four bytes.
+    if len(text) <= _KEY_BYTES // 4:
+        return text, None
     encoded = text.encode()
     if len(encoded) <= _KEY_BYTES:
         return text, None
@@ -122,7 +138,7 @@ def parts(pattern: FactPattern | About) -> Iterator[str]:
 def encode_effects(effects: Sequence[Effect]) -> str:
     return json.dumps(
         [
-            [mark, fact.predicate, [text for value in fact.args for text in value], expires_at]
+            [mark, fact.predicate, list(chain.from_iterable(fact.args)), expires_at]
             for mark, fact, expires_at in effects
         ],
         ensure_ascii=False,

@@ -7,7 +7,7 @@ nothing, and inserting it creates it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from authz_service.errors import (
     ExpiryPassed,
@@ -38,6 +38,10 @@ from authz_service.store.rows import (
     decode_written,
     encode_written,
 )
+
+_CREATED: Final = WriteResult(WriteOutcome.CREATED, inserted=1)
+_CHANGED: Final = WriteResult(WriteOutcome.CHANGED, changed=1)
+_EXISTED: Final = WriteResult(WriteOutcome.EXISTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +158,10 @@ class _Draft:
         before = self._current(fact)
         self._touched[fact] = (expires_at,)
         if before is None:
-            return WriteResult(WriteOutcome.CREATED, inserted=1)
+            return _CREATED
         if before[0] != expires_at:
-            return WriteResult(WriteOutcome.CHANGED, changed=1)
-        return WriteResult(WriteOutcome.EXISTED)
+            return _CHANGED
+        return _EXISTED
 
     def _delete(self, facts: list[Fact]) -> WriteResult:
         self._touched.update(dict.fromkeys(facts))

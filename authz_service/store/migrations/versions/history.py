@@ -69,7 +69,7 @@ def _copy_facts(connection: sa.Connection, numbers: dict[str, int]) -> None:
         old = sa.text("SELECT store, predicate, args, revision FROM old_facts")
         for store, predicate, args, created in connection.execute(old):
             fact = Fact(predicate, tuple(Value(*pair) for pair in json.loads(args)))
-            yield {"store": numbers[store], **fact_columns(fact), "created": created}
+            yield {"store": numbers[store], **fact_columns(fact)._asdict(), "created": created}
 
     _insert(
         connection,
