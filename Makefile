@@ -8,7 +8,7 @@ POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
-	bench-engine bench-publish faults fuzz clean
+	bench-engine bench-publish bench-store faults fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,7 +66,7 @@ verify: install ## compare the engines on random policies, facts and questions, 
 
 FAULTS ?=
 faults: install ## kill, fill the disk, fail its syncs and write nonsense, with the numbers that are promised (long)
-	PYTHONPATH=tests:tests/store:tests/faults $(BIN)/python tests/faults/faults.py $(FAULTS)
+	PYTHONPATH=tests:tests/store:tests/end_to_end $(BIN)/python tests/faults/faults.py $(FAULTS)
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py
@@ -80,6 +80,9 @@ bench-engine: install ## the cost of a decision, beside oso, Cedar and casbin (a
 
 bench-publish: install ## what clients notice of policies that are published while they ask
 	$(BIN)/python benchmarks/publish_under_load.py
+
+bench-store: install ## what the store costs beside bare statements, for a million facts; QUICK=1: 50,000
+	PYTHONPATH=tests/store $(BIN)/python benchmarks/store.py $(if $(QUICK),--quick)
 
 fuzz: install ## fuzz the language for an hour, guided by coverage
 	$(BIN)/python tests/fuzz/fuzz_parser.py -max_total_time=3600 -timeout=20 -rss_limit_mb=4096 -max_len=4000

@@ -60,6 +60,12 @@ class Server:
             connection.execute("CREATE SCHEMA public")
         return self.url("postgres")
 
+    def another_database(self, name: str) -> str:
+        """Return the URL of a new database."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [binaries() / program, "--pgdata", self._data, *arguments],
