@@ -1,9 +1,14 @@
 """A few rounds of each fault, and that each test can fail: with a protection broken, it does. `make faults` runs all."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import disk_full
+import failed_sync
 import pytest
+from bad_policies import bad_policies
+from batches import partial_batches
 from kills import kills
 from postgresql import Server
 from sqlalchemy.exc import IntegrityError
@@ -49,3 +54,38 @@ def test_a_retry_finds_keys_that_are_forgotten(url: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(Pack, "kept", lambda *_: None)
     with pytest.raises(AssertionError):
         kills(url, 4, quietly)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    if reason := disk_full.missing(tmp_path / "try"):
+        pytest.skip(reason)
+    disk_full.full_disks(tmp_path, 1, quietly)
+
+
+def test_a_failed_sync(tmp_path: Path) -> None:
+    if reason := failed_sync.missing():
+        pytest.skip(reason)
+    failed_sync.failed_syncs(tmp_path, 1, quietly)
+
+
+def test_a_failed_sync_finds_a_service_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := failed_sync.missing():
+        pytest.skip(reason)
+    # Python runs this before the service, which is a process of its own.
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.path.append({str(Path(__file__).parent)!r})\n"
+        "import broken; broken.goes_on_after_a_failed_sync()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(AssertionError, match="`after0` was acknowledged"):
+        failed_sync.failed_syncs(tmp_path, 1, quietly)
+
+
+def test_partial_batches(tmp_path: Path) -> None:
+    partial_batches(tmp_path, 40, quietly)
+
+
+def test_bad_policies(tmp_path: Path) -> None:
+    bad_policies(tmp_path, 15, quietly)
