@@ -15,7 +15,7 @@ from examples import load, policy_text
 from report import Number
 from serving import NAME, QUESTIONS, begin, check_answers, client_of
 
-from authz_service.errors import InvalidRequest
+from authz_service.polar.diagnostic import PolicyInvalid
 
 _PIECE = re.compile(r"\w+|\s+|[^\w\s]")
 
@@ -72,6 +72,6 @@ def _mistaken(text: str) -> Iterator[str]:
 def _has_errors(text: str) -> bool:
     try:
         load(text)
-    except InvalidRequest:
+    except PolicyInvalid:
         return True
     return False
