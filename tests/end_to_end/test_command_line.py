@@ -213,7 +213,8 @@ def test_acknowledged_writes_survive_sigkill(serve):
             for number in range(100_000):
                 pair = [f"is_suspended(Employee:r{round_}-{number}-{half})" for half in "ab"]
                 try:
-                    client.write_facts(insert=pair)
+                    # The client tries again, in vain, until the time is over.
+                    client.write_facts(insert=pair, timeout=2)
                 except authz.AuthzError:
                     return
                 acknowledged.update(pair)
@@ -225,8 +226,8 @@ def test_acknowledged_writes_survive_sigkill(serve):
         assert writing.wait(20)
         time.sleep(0.003 * round_)  # at another moment of a write each time
         server.end(signal.SIGKILL)
-        client.close()
         writer.join()
+        client.close()
         server = serve()
         with authz.Client(server.target, timeout=10) as client:
             stored = {str(fact) for fact in client.read_facts()}

@@ -89,11 +89,11 @@ def test_watch(authz):
     assert lines == [f"+ {BOB}", f"- {ANN}"]
     token = head.split()[-1]
     authz("facts", "write", ANN)
-    checkpoint, change = authz("facts", "watch", "--from", token, "--limit", "1", "--json")[
-        1
-    ].splitlines() or ["", ""]
-    assert json.loads(checkpoint)["consistency_token"]
-    assert json.loads(change)["inserted"][0]["args"][0] == {"type": "User", "id": "ann"}
+    code, out, err = authz("facts", "watch", "--from", token, "--limit", "1", "--json")
+    assert (code, err) == (0, "")
+    *checkpoints, change = map(json.loads, out.splitlines())
+    assert all(list(one) == ["consistency_token"] for one in checkpoints)
+    assert change["inserted"][0]["args"][0] == {"type": "User", "id": "ann"}
     assert authz("facts", "watch", "--from", "nonsense")[0] == 2
 
 
