@@ -1,6 +1,5 @@
 """A few rounds of each fault, and that each test can fail: with a protection broken, it does. `make faults` runs all."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,21 +65,6 @@ def test_a_failed_sync(tmp_path: Path) -> None:
     if reason := failed_sync.missing():
         pytest.skip(reason)
     failed_sync.failed_syncs(tmp_path, 1, quietly)
-
-
-def test_a_failed_sync_finds_a_service_that_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if reason := failed_sync.missing():
-        pytest.skip(reason)
-    # Python runs this before the service, which is a process of its own.
-    (tmp_path / "sitecustomize.py").write_text(
-        f"import sys; sys.path.append({str(Path(__file__).parent)!r})\n"
-        "import broken; broken.goes_on_after_a_failed_sync()\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(AssertionError, match="`after0` was acknowledged"):
-        failed_sync.failed_syncs(tmp_path, 1, quietly)
 
 
 def test_partial_batches(tmp_path: Path) -> None:
