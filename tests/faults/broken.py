@@ -35,10 +35,17 @@ def commits_facts_before_the_log() -> None:
     Ledger.flush = commit
 
 
+def goes_on_after_a_failed_sync() -> None:
+    from authz_service.store import dialect  # noqa: PLC0415
+
+    dialect.loses_disk = lambda _: False
+
+
 BROKEN: dict[str, Callable[[], None]] = {
     function.__name__: function
     for function in (
         acknowledges_before_the_commit,
         commits_facts_before_the_log,
+        goes_on_after_a_failed_sync,
     )
 }

@@ -1,8 +1,8 @@
 """F10: the disk fails while a write is synced (`fsync` returns EIO, injected by `strace`).
 
-That write is not acknowledged, and no other is until the process has started anew, also when the disk works again:
-nobody knows what is on it. Questions are answered all the time. After the start everything acknowledged is there, and
-what was not is whole or absent.
+That write is not acknowledged. With SQLite no other is until the process has started anew, also when the disk works
+again: nobody knows what is on it. PostgreSQL sees to that itself: it ends, and begins from its log. Questions are
+answered all the time. Afterwards everything acknowledged is there, and what was not is whole or absent.
 """
 
 import shutil
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import authz
+from postgresql import Server
 from report import Number
 from serving import begin, check_answers, client_of, pair, pairs_stored, refusal
 from test_command_line import Serve
@@ -37,7 +37,7 @@ def missing() -> str | None:
 
 
 def failed_syncs(folder: Path, count: int, progress: Callable[[int], None]) -> list[Number]:
-    """Let syncs fail so many times; AssertionError tells what went wrong."""
+    """Let syncs of SQLite fail so many times; AssertionError tells what went wrong."""
     server = begin(folder)
     acknowledged: set[str] = set()
     landed = 0
@@ -47,22 +47,59 @@ def failed_syncs(folder: Path, count: int, progress: Callable[[int], None]) -> l
                 client.write_facts(insert=pair(f"before{number}"))
                 acknowledged.add(f"before{number}")
                 with _failing_syncs(server.process.pid):
-                    _check_refused(client, f"during{number}")
+                    _check_refused(server, f"during{number}", "the disk failed")
                     check_answers(client)
-                _check_refused(client, f"after{number}", "start this process anew")
+                _check_refused(server, f"after{number}", "start this process anew")
                 check_answers(client)
             assert server.end(signal.SIGKILL) == -signal.SIGKILL
             server = Serve(folder)
             with client_of(server) as client:
                 stored = pairs_stored(client)
                 assert acknowledged <= stored
-                assert stored.isdisjoint({f"after{number}"})
+                assert f"after{number}" not in stored
                 landed += f"during{number}" in stored
                 check_answers(client)
             progress(number + 1)
     finally:
         if server.process.poll() is None:
             server.end(signal.SIGTERM)
+    return _numbers(count, landed)
+
+
+def failed_syncs_of_postgresql(
+    folder: Path, count: int, progress: Callable[[int], None]
+) -> list[Number]:
+    """Let syncs of a PostgreSQL server fail so many times; AssertionError tells what went wrong."""
+    database = Server("fsync=on")
+    server = begin(folder, "--database-url", database.empty_database())
+    acknowledged: set[str] = set()
+    landed = 0
+    try:
+        with client_of(server) as client:
+            for number in range(count):
+                client.write_facts(insert=pair(f"before{number}"))
+                acknowledged.add(f"before{number}")
+                assert database.process is not None
+                with _failing_syncs(database.process, *_children(database.process)):
+                    _check_refused(server, f"during{number}", "")
+                    check_answers(client)
+                if database.process is None:
+                    database.start()
+                # The client tries again until the database is there.
+                client.write_facts(insert=pair(f"after{number}"))
+                acknowledged.add(f"after{number}")
+                stored = pairs_stored(client)
+                assert acknowledged <= stored
+                landed += f"during{number}" in stored
+                check_answers(client)
+                progress(number + 1)
+    finally:
+        server.end(signal.SIGTERM)
+        database.remove()
+    return _numbers(count, landed)
+
+
+def _numbers(count: int, landed: int) -> list[Number]:
     return [
         Number("syncs that failed", count),
         Number("writes acknowledged though their sync failed", 0, 0),
@@ -71,23 +108,28 @@ def failed_syncs(folder: Path, count: int, progress: Callable[[int], None]) -> l
     ]
 
 
-def _check_refused(client: authz.Client, name: str, message: str = "disk failed") -> None:
-    said = refusal(client, name)
+def _check_refused(server: Serve, name: str, message: str) -> None:
+    said = refusal(server, name)
     assert said is not None, f"the write `{name}` was acknowledged"
     assert message in said, said
 
 
+def _children(process: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
+
+
 @contextmanager
-def _failing_syncs(process: int) -> Iterator[None]:
-    """Let every sync of a running process fail. Raises OSError if it cannot be traced."""
+def _failing_syncs(*processes: int) -> Iterator[None]:
+    """Let every sync of running processes fail. Raises OSError if they cannot be traced."""
     syncs = "fsync,fdatasync"
     options = ["-f", "-qq", "-e", f"trace={syncs}", "-e", f"inject={syncs}:error=EIO"]
+    traced = [option for process in processes for option in ("-p", str(process))]
     strace = subprocess.Popen(
-        ["strace", *options, "-o", "/dev/null", "-p", str(process)], stderr=subprocess.PIPE
+        ["strace", *options, "-o", "/dev/null", *traced], stderr=subprocess.PIPE
     )
     try:
         give_up = time.monotonic() + _GIVE_UP_SECONDS
-        while not _is_traced(process):
+        while not all(map(_is_traced, processes)):
             if strace.poll() is not None or time.monotonic() > give_up:
                 raise OSError(f"strace cannot trace: {strace.stderr.read().decode().strip()}")
             time.sleep(0.01)

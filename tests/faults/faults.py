@@ -12,11 +12,12 @@ from pathlib import Path
 
 from bad_policies import bad_policies
 from batches import partial_batches
-from disk_full import full_disks
-from failed_sync import failed_syncs
+from disk_full import full_disks, full_disks_of_postgresql
+from failed_sync import failed_syncs, failed_syncs_of_postgresql
 from kills import kills
 from postgresql import Server
 from report import Number
+from restarts import restarts
 
 Progress = Callable[[int], None]
 Fault = Callable[[Path, int, Progress], list[Number]]
@@ -38,8 +39,11 @@ def kills_with_postgresql(_: Path, count: int, progress: Progress) -> list[Numbe
 FAULTS: dict[str, tuple[Fault, int]] = {
     "F6 kills, SQLite": (kills_with_sqlite, 200),
     "F6 kills, PostgreSQL": (kills_with_postgresql, 200),
-    "F9 full disks": (full_disks, 20),
-    "F10 failed syncs": (failed_syncs, 20),
+    "F6 restarts": (restarts, 10),
+    "F9 full disks, SQLite": (full_disks, 20),
+    "F9 full disks, PostgreSQL": (full_disks_of_postgresql, 20),
+    "F10 failed syncs, SQLite": (failed_syncs, 20),
+    "F10 failed syncs, PostgreSQL": (failed_syncs_of_postgresql, 20),
     "F11 partial batches": (partial_batches, 1000),
     "F14 bad policies": (bad_policies, 500),
 }

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import authz
+import grpc
+from authz.v1.fact_service_pb2 import WriteFactsRequest
+from authz.v1.fact_service_pb2_grpc import FactServiceStub
 from examples import cases, fact_lines, policy_text
 from test_command_line import Serve
 
@@ -30,29 +33,41 @@ def begin(folder: Path, *options: str) -> Serve:
     return server
 
 
+def halves(name: str) -> list[str]:
+    """Return the employees whom a write of this name suspends; one without the other would be half of it."""
+    return [f"{name}-{half}" for half in "ab"]
+
+
 def pair(name: str) -> list[str]:
-    """Return the two facts of a write of this name; one without the other would be half of it."""
-    return [f"is_suspended(Employee:{name}-{half})" for half in "ab"]
+    """Return the two facts of a write of this name."""
+    return [f"is_suspended(Employee:{employee})" for employee in halves(name)]
 
 
-def refusal(client: authz.Client, name: str) -> str | None:
-    """Write a pair; return why the service could not, None if it did."""
-    try:
-        client.write_facts(insert=pair(name))
-    except authz.Unavailable as error:
-        return error.message
+def refusal(server: Serve, name: str) -> str | None:
+    """Try to write a pair, once, as no client does; return why the service could not, None if it did."""
+    facts = [
+        {"predicate": "is_suspended", "args": [{"entity": {"type": "Employee", "id": employee}}]}
+        for employee in halves(name)
+    ]
+    request = WriteFactsRequest(writes=[{"insert": fact} for fact in facts])
+    with grpc.insecure_channel(server.target) as channel:
+        try:
+            FactServiceStub(channel).WriteFacts(request, timeout=_SECONDS)
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+            return error.details()
     return None
 
 
 def pairs_stored(client: authz.Client) -> set[str]:
     """Return the names of the writes that are stored, having seen that they are whole."""
     found = [fact.args[0].id.rsplit("-", 1) for fact in client.read_facts("is_suspended")]
-    halves: dict[str, set[str]] = {}
+    stored: dict[str, set[str]] = {}
     for name, *half in found:
         if half:
-            halves.setdefault(name, set()).update(half)
-    assert all(both == {"a", "b"} for both in halves.values()), "half of a write is stored"
-    return set(halves)
+            stored.setdefault(name, set()).update(half)
+    assert all(both == {"a", "b"} for both in stored.values()), "half of a write is stored"
+    return set(stored)
 
 
 def check_answers(client: authz.Client) -> None:

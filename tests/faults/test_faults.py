@@ -1,5 +1,6 @@
 """A few rounds of each fault, and that each test can fail: with a protection broken, it does. `make faults` runs all."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import failed_sync
 import pytest
 from bad_policies import bad_policies
 from batches import partial_batches
+from disk_full import full_disks, full_disks_of_postgresql
+from failed_sync import failed_syncs, failed_syncs_of_postgresql
 from kills import kills
 from postgresql import Server
+from restarts import restarts
 from sqlalchemy.exc import IntegrityError
 
 from authz_service.store.pack import Pack
@@ -55,16 +59,43 @@ def test_a_retry_finds_keys_that_are_forgotten(url: str, monkeypatch: pytest.Mon
         kills(url, 4, quietly)
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
-    if reason := disk_full.missing(tmp_path / "try"):
+def test_restarts(tmp_path: Path) -> None:
+    restarts(tmp_path, 1, quietly, 2000)
+
+
+FULL_DISKS = {"SQLite": full_disks, "PostgreSQL": full_disks_of_postgresql}
+
+
+@pytest.mark.parametrize("database", FULL_DISKS)
+def test_a_full_disk(tmp_path: Path, database: str) -> None:
+    if reason := disk_full.missing():
         pytest.skip(reason)
-    disk_full.full_disks(tmp_path, 1, quietly)
+    FULL_DISKS[database](tmp_path, 1, quietly)
 
 
-def test_a_failed_sync(tmp_path: Path) -> None:
+FAILED_SYNCS = {"SQLite": failed_syncs, "PostgreSQL": failed_syncs_of_postgresql}
+
+
+@pytest.mark.parametrize("database", FAILED_SYNCS)
+def test_a_failed_sync(tmp_path: Path, database: str) -> None:
     if reason := failed_sync.missing():
         pytest.skip(reason)
-    failed_sync.failed_syncs(tmp_path, 1, quietly)
+    FAILED_SYNCS[database](tmp_path, 1, quietly)
+
+
+def test_a_failed_sync_finds_a_service_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := failed_sync.missing():
+        pytest.skip(reason)
+    # Python runs this before the service, which is a process of its own.
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.path.append({str(Path(__file__).parent)!r})\n"
+        "import broken; broken.goes_on_after_a_failed_sync()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(AssertionError, match="`after0` was acknowledged"):
+        failed_syncs(tmp_path, 1, quietly)
 
 
 def test_partial_batches(tmp_path: Path) -> None:

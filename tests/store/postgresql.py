@@ -25,8 +25,8 @@ def binaries() -> Path:
 class Server:
     """Runs from the first moment until `stop`. PostgreSQL refuses to run as root, so it is somebody else then."""
 
-    def __init__(self, *settings: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="authz-pg-", dir="/tmp"))
+    def __init__(self, *settings: str, disk: Path = Path("/tmp")) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="authz-pg-", dir=disk))
         self._data = self.folder / "data"
         self._user: dict[str, object] = {}
         if os.geteuid() == 0:
@@ -46,8 +46,19 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "--wait", "--mode", mode, "stop")
 
+    @property
+    def process(self) -> int | None:
+        """The number of the process that all others of the server descend from; None if it has ended."""
+        try:
+            number = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except FileNotFoundError:
+            return None
+        # It leaves the file behind if it is killed.
+        return number if Path(f"/proc/{number}").exists() else None
+
     def remove(self) -> None:
-        self.stop()
+        if self.process is not None:
+            self.stop()
         shutil.rmtree(self.folder)
 
     def url(self, database: str) -> str:
