@@ -6,7 +6,6 @@ here this test, starts it again, and the service finds it.
 """
 
 import errno
-import os
 import signal
 import subprocess
 import tempfile
@@ -148,7 +147,7 @@ def _fill(disk: Path) -> Path:
 def _small_disk(size: str) -> Iterator[Path]:
     """Mount a small disk where everyone may come. Raises OSError if that is not allowed."""
     with tempfile.TemporaryDirectory(prefix="authz-disk-", dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
+        Path(folder).chmod(0o755)
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "authz-faults", folder]
         mounted = subprocess.run(command, capture_output=True, text=True, check=False)
         if mounted.returncode != 0:
