@@ -55,7 +55,11 @@ class Process:
         self.replica.load()
         self.follower = Follower(self.replica)
         self.pap = PolicyAdministrationPoint(
-            self.store, self.replica, self.follower, load, evaluation_steps=100_000
+            self.store,
+            self.replica,
+            self.follower,
+            lambda files, _given_up: load(files),
+            lambda _files, _given_up: (),
         )
         self.pdp = PolicyDecisionPoint(self.replica, evaluation_steps=100_000)
 
