@@ -43,7 +43,7 @@ from authz_service.facts.change import (
 from authz_service.facts.fact import MAX_ARGS, AnyValue, Fact, FactPattern
 from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import MAX_POLICY_BYTES, PolicyFile
-from authz_service.facts.revision import ConsistencyToken
+from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.value import (
     MAX_NAME_BYTES,
     PRIMITIVE_TYPES,
@@ -86,6 +86,9 @@ _SECONDS = range(253402300800)
 
 Moment = ConsistencyToken | Instant | None
 """Of when facts are read: of a state, of a time, or of now."""
+
+PagedRead = tuple[str, int, FactPattern, Moment]
+"""What pages of one list have in common: the life of the database, the store's number, which facts, of when."""
 
 AnyRead = fact_service_pb2.ReadFactsRequest | fact_service_pb2.ExportFactsRequest
 
@@ -202,26 +205,36 @@ def page_size(size: int) -> int:
     return size or DEFAULT_PAGE_SIZE
 
 
-def page_token(read: tuple[str, FactPattern, Moment], last: Fact) -> str:
-    """Return the token that names the place behind `last`. It is data, bound to what is read."""
-    place = [last.predicate, *(list(value) for value in last.args)]
-    text = json.dumps([_digest(read), place], ensure_ascii=False)
+def page_token(read: PagedRead, revision: Revision | None, last: Fact) -> str:
+    """Return the token that names the place behind `last`, bound to what is read.
+
+    With the `revision` that the first page was of, so that all pages of the past are of one; None for now.
+    """
+    place = [revision, last.predicate, *(list(value) for value in last.args)]
+    text = json.dumps([_digest(read, place), *place], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def after_page(text: str, read: tuple[str, FactPattern, Moment]) -> Fact | None:
-    """Return the fact to go on behind, None for the first page. Raises InvalidPageToken."""
+def after_page(text: str, read: PagedRead) -> tuple[Revision | None, Fact] | None:
+    """Return the revision to read at and the fact to go on behind, None for the first page.
+
+    Raises InvalidPageToken for one of another read, and for one that was changed.
+    """
     if not text:
         return None
     try:
-        digest, place = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
-        predicate, *args = place
-        values = tuple(Value(str(kind), str(identifier)) for kind, identifier in args)
-    except (binascii.Error, ValueError, TypeError):
+        digest, *place = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+        revision, predicate, *args = place
+        values = tuple(Value(kind, identifier) for kind, identifier in args)
+    # Text that is nested too deep is a RecursionError.
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         _bad_token()
-    if digest != _digest(read):
+    words = [predicate, *(word for value in values for word in value)]
+    if not all(isinstance(word, str) and id_problem(word) is None for word in words):
         _bad_token()
-    return Fact(str(predicate), values)
+    if type(revision) not in (int, type(None)) or digest != _digest(read, place):
+        _bad_token()
+    return None if revision is None else Revision(revision), Fact(predicate, values)
 
 
 def policy_files(message: policy_service_pb2.PublishPolicyRequest) -> tuple[PolicyFile, ...]:
@@ -453,8 +466,9 @@ def _value_message(value: Value) -> fact_pb2.Value:
             return fact_pb2.Value(entity=fact_pb2.Entity(type=value.type, id=value.id))
 
 
-def _digest(read: tuple[str, FactPattern, Moment]) -> str:
-    return hashlib.blake2b(repr(read).encode(), digest_size=8).hexdigest()
+def _digest(read: PagedRead, place: Sequence[object]) -> str:
+    # `ascii`, as the place may have been made up of what is no Unicode.
+    return hashlib.blake2b(ascii([read, place]).encode(), digest_size=8).hexdigest()
 
 
 def _missing(field: str, cure: str) -> NoReturn:
@@ -462,5 +476,8 @@ def _missing(field: str, cure: str) -> NoReturn:
 
 
 def _bad_token() -> NoReturn:
-    text = "this page token does not belong to this pattern and store; start at the first page"
+    text = (
+        "this page token does not belong to this store, pattern and moment, or was changed; "
+        "start at the first page"
+    )
     raise InvalidPageToken(text, field="page_token")

@@ -1,15 +1,14 @@
 """FactService: decode, ask the administration point, the replica or the store, encode.
 
-What is there now is read from memory, the past from the database. Streams go page by page, at the pace of the
-caller, in threads: no page is made before the one before it was taken.
+Facts are read from the database, which finds a page without a look at all the others. Streams go page by
+page, at the pace of the caller, in threads: no page is made before the one before it was taken.
 """
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import NamedTuple
 
 from authz.v1 import fact_service_pb2 as pb
 from authz.v1.fact_service_pb2_grpc import FactServiceServicer
@@ -20,18 +19,16 @@ from authz_service.errors import (
     MalformedValue,
     MissingField,
     RevisionUnknown,
+    StoreNotFound,
     TokenOfAnotherStore,
 )
 from authz_service.facts.change import (
     About,
     DeleteMatching,
-    StoredFact,
     WriteOutcome,
     WriteRequest,
 )
-from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
-from authz_service.facts.page import page_of
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.pap.administration import FactsWritten, PolicyAdministrationPoint
 from authz_service.pdp.decide import utc_now
@@ -43,15 +40,6 @@ from authz_service.server.watch import Watch
 from authz_service.store.fact_store import FactStore
 
 _WRITE = re.compile(r"writes\[(\d+)\](\.insert)?")
-
-
-class _Page(NamedTuple):
-    """Facts, whether further ones follow, and the state that they are of."""
-
-    facts: Sequence[StoredFact]
-    has_more: bool
-    token: ConsistencyToken
-    policy_version: int
 
 
 class FactService(FactServiceServicer):
@@ -130,26 +118,7 @@ class FactService(FactServiceServicer):
         request: pb.ReadFactsRequest,
         context: Rpc,  # noqa: ARG002
     ) -> pb.ReadFactsResponse:
-        store = codec.store_name(request.store)
-        moment = codec.moment(request, instant_of(utc_now()))
-        read = (store, codec.pattern(request.pattern), moment)
-        size = codec.page_size(request.page_size)
-        after = codec.after_page(request.page_token, read)
-        if moment is None:
-            page = self._page_of_now(store, read[1], size, after)
-        else:
-            page = await asyncio.to_thread(self._page_of_the_past, read, size, after)
-        facts, has_more, token, policy_version = page
-        response = pb.ReadFactsResponse(
-            facts=[codec.fact_message(stored.fact) for stored in facts],
-            next_page_token=codec.page_token(read, facts[-1].fact) if has_more else "",
-            consistency_token=str(token),
-            policy_version=policy_version,
-        )
-        for place, stored in enumerate(facts):
-            if (expires_at := codec.instant_message(stored.expires_at)) is not None:
-                response.expires_at[place].CopyFrom(expires_at)
-        return response
+        return await asyncio.to_thread(self._read, request)
 
     async def ExportFacts(  # noqa: N802
         self,
@@ -192,26 +161,35 @@ class FactService(FactServiceServicer):
             error.field = _place_in_import(error.field, place)
             raise
 
-    def _page_of_now(
-        self, store: str, pattern: FactPattern, size: int, after: Fact | None
-    ) -> _Page:
-        state = self._replica.state(store)
-        page = page_of(state.facts_at(instant_of(utc_now())), pattern, size, after)
-        facts = [StoredFact(fact, state.expiries.of(fact)) for fact in page.facts]
-        version = state.policy.version.version if state.policy else 0
-        return _Page(facts, page.has_more, state.token, version)
-
-    def _page_of_the_past(
-        self, read: tuple[str, FactPattern, codec.Moment], size: int, after: Fact | None
-    ) -> _Page:
-        store, pattern, moment = read
+    def _read(self, request: pb.ReadFactsRequest) -> pb.ReadFactsResponse:
+        """Return the page that is asked for: of one revision, and of the store that has the name now."""
+        store = codec.store_name(request.store)
+        size = codec.page_size(request.page_size)
+        pattern = codec.pattern(request.pattern)
+        moment = codec.moment(request, instant_of(utc_now()))
+        now = self._facts.token(store)
+        read = (now.incarnation, now.store, pattern, moment)
         revision, instant = self._when(store, moment)
+        after = None
+        if (place := codec.after_page(request.page_token, read)) is not None:
+            revision, after = place
         page = self._facts.read(
             store, pattern, revision=revision, instant=instant, after=after, size=size
         )
         policy = self._facts.policy_at(store, page.revision)
-        token = self._facts.token(store)._replace(revision=page.revision)
-        return _Page(page.facts, page.has_more, token, policy.version if policy else 0)
+        if self._facts.token(store)[:2] != now[:2]:
+            raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
+        response = pb.ReadFactsResponse(
+            facts=[codec.fact_message(stored.fact) for stored in page.facts],
+            consistency_token=str(now._replace(revision=page.revision)),
+            policy_version=policy.version if policy else 0,
+        )
+        if page.has_more:
+            response.next_page_token = codec.page_token(read, revision, page.facts[-1].fact)
+        for number, stored in enumerate(page.facts):
+            if (expires_at := codec.instant_message(stored.expires_at)) is not None:
+                response.expires_at[number].CopyFrom(expires_at)
+        return response
 
     def _when(self, store: str, moment: codec.Moment) -> tuple[Revision | None, Instant | None]:
         """Return revision and instant to read at; None for now, or for when the revision was made."""

@@ -1,9 +1,12 @@
 """Writing, importing, exporting and following facts, over a real server."""
 
 import asyncio
+import base64
 import itertools
+import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import authz
@@ -12,7 +15,9 @@ import pytest
 from authz import StoredFact, WriteOutcome
 from authz.v1 import fact_service_pb2 as pb
 from authz.v1.fact_service_pb2_grpc import FactServiceStub
+from examples import fact
 
+from authz_service.facts.change import Insert, WriteRequest
 from authz_service.store.fact_store import FactStore
 
 POLICY = """actor User {}
@@ -297,6 +302,96 @@ def test_facts_of_an_earlier_moment(client):
     with pytest.raises(authz.InvalidRequest) as refused:
         facts(client, at="nonsense")
     assert (refused.value.reason, refused.value.field) == ("INVALID_TOKEN", "at_token")
+
+
+def test_reading_holds_up_no_question(client, monkeypatch):
+    client.write_facts(insert=[role("ann")])
+    assert client.authorize(*READS)
+    read = FactStore.read
+
+    def slowly(*args, **options):
+        time.sleep(1)
+        return read(*args, **options)
+
+    monkeypatch.setattr(FactStore, "read", slowly)
+    with ThreadPoolExecutor() as pool:
+        before = time.monotonic()
+        reading = [pool.submit(facts, client), pool.submit(facts, client, at=soon(-0.001))]
+        while not all(one.done() for one in reading):
+            assert client.authorize(*READS, timeout=0.8)
+        assert time.monotonic() - before >= 1
+    assert reading[0].result() == [role("ann")]
+
+
+def test_pages_of_a_past_time_are_of_one_revision(client, tmp_path):
+    """Though a process whose clock is slow commits more in the past meanwhile."""
+    client.write_facts(insert=[role("ann"), role("bob")])
+    at = datetime.now(UTC)
+    reading = client.read_facts(at=at, page_size=1)
+    read = [str(next(reading))]
+    store = FactStore.open(f"sqlite:///{tmp_path / 'authz.db'}", clock=lambda: at)
+    late = fact(role("cyd"))
+    store.write("default", WriteRequest([Insert(late)]))
+    store.close()
+    assert [*read, *map(str, reading)] == [role("ann"), role("bob")]
+    assert facts(client, at=at) == [role("ann"), role("bob"), role("cyd")]
+
+
+def page(service, **request):
+    return FactServiceStub(service.channel).ReadFacts(pb.ReadFactsRequest(**request))
+
+
+def test_page_tokens_of_other_reads_and_changed_ones(service, client):
+    """Of another store of the same name, pattern or moment, or with any part changed."""
+    client.create_store("other")
+    now = {"store": "other", "page_size": 1}
+    with authz.Client(service.target, store="other", timeout=10) as other:
+        other.publish_policy({"policy.polar": POLICY})
+        first = other.write_facts(insert=[role("ann"), role("bob")]).consistency_token
+        client.write_facts(insert=[role("ann"), role("bob")])
+        past = {**now, "at_token": first}
+        tokens = {
+            name: page(service, **read).next_page_token
+            for name, read in {"now": now, "past": past}.items()
+        }
+        assert len(page(service, **now, page_token=tokens["now"]).facts) == 1
+        assert len(page(service, **past, page_token=tokens["past"]).facts) == 1
+        wrong = [
+            {**now, "page_token": tokens["past"]},
+            {**past, "page_token": tokens["now"]},
+            {**now, "store": "default", "page_token": tokens["now"]},
+            {**now, "pattern": {"predicate": "has_role"}, "page_token": tokens["now"]},
+            {**now, "page_token": changed_place(tokens["now"], "eve")},
+            {**now, "page_token": changed_place(tokens["now"], "\ud800")},
+            {**now, "page_token": changed_place(tokens["now"], "a\0b")},
+            {**now, "page_token": changed_place(tokens["now"], 5)},
+            {**now, "page_token": encoded("[" * 100_000)},
+            {**now, "page_token": tokens["now"][:-4]},
+        ]
+        for request in wrong:
+            assert_page_token_refused(service, request)
+        client.delete_store("other")
+        client.create_store("other")
+        other.publish_policy({"policy.polar": POLICY})
+        other.write_facts(insert=[role("ann"), role("bob")])
+        assert_page_token_refused(service, {**now, "page_token": tokens["now"]})
+
+
+def assert_page_token_refused(service, request):
+    with pytest.raises(grpc.RpcError) as caught:
+        page(service, **request)
+    error = authz._status.error_of_call(caught.value, "", 0)
+    assert (error.reason, error.field) == ("INVALID_PAGE_TOKEN", "page_token"), request
+
+
+def changed_place(token: str, identifier: object) -> str:
+    place = json.loads(base64.urlsafe_b64decode(token))
+    place[3][1] = identifier
+    return encoded(json.dumps(place))
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def test_history_that_is_no_longer_kept(client, tmp_path):
