@@ -355,7 +355,7 @@ def _write(message: fact_service_pb2.FactWrite, field: str) -> Write:
         case "delete":
             return Delete(fact(message.delete, f"{field}.delete"))
         case "delete_matching":
-            return DeleteMatching(pattern(message.delete_matching, f"{field}.delete_matching"))
+            return DeleteMatching(_to_delete(message.delete_matching, f"{field}.delete_matching"))
         case "replace":
             return _replace(message.replace, f"{field}.replace")
         case _:
@@ -366,12 +366,20 @@ def _replace(message: fact_service_pb2.FactReplacement, field: str) -> Replace:
     if not message.HasField("pattern"):
         _missing(f"{field}.pattern", "say which facts are replaced")
     return Replace(
-        pattern(message.pattern, f"{field}.pattern"),
+        _to_delete(message.pattern, f"{field}.pattern"),
         tuple(
             _stored(inner, f"{field}.inserts[{index}]")
             for index, inner in enumerate(message.inserts)
         ),
     )
+
+
+def _to_delete(message: fact_pb2.FactPattern, field: str) -> FactPattern:
+    """Return a pattern by which facts go. One that was left empty by mistake must not empty the store."""
+    found = pattern(message, field)
+    if found.predicate is None and all(arg == AnyValue() for arg in found.args or ()):
+        _missing(field, "a pattern that deletes must name a predicate, a value or a type")
+    return found
 
 
 def _precondition(message: fact_service_pb2.FactPrecondition, field: str) -> Precondition:

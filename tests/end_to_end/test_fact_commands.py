@@ -60,7 +60,9 @@ def test_export_and_import(authz, tmp_path):
     code, exported, said = authz("facts", "export", "--json")
     token = json.loads(at)["consistency_token"]
     assert (code, said) == (0, f"2 facts at {token}\n")
-    authz("facts", "write", "--delete-matching", "_")
+    code, _, err = authz("facts", "write", "--delete-matching", "_")
+    assert (code, "must name a predicate" in err) == (2, True)
+    authz("facts", "write", "--delete-matching", "has_role")
     assert authz("facts", "export")[1] == ""
     assert authz("facts", "export", "--json", "--at", token)[1] == exported
     assert authz("facts", "import", "-", text=exported)[1] == "2 facts: 2 created\n"

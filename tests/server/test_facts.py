@@ -131,6 +131,7 @@ ROLE = {
     ],
 }
 WRONG = {**ROLE, "args": [*ROLE["args"][:2], {"entity": {"type": "Dox", "id": "x"}}]}
+BY_NAME = {"predicate": "has_role"}
 PAST = {"seconds": 1}
 
 
@@ -159,7 +160,7 @@ PAST = {"seconds": 1}
         ),
         ({"writes": [{"replace": {}}]}, "MISSING_FIELD", "writes[0].replace.pattern"),
         (
-            {"writes": [{"replace": {"pattern": {}, "inserts": [{"fact": WRONG}]}}]},
+            {"writes": [{"replace": {"pattern": BY_NAME, "inserts": [{"fact": WRONG}]}}]},
             "UNKNOWN_TYPE",
             "writes[0].replace.inserts[0].fact.args[2].entity.type",
         ),
@@ -178,7 +179,7 @@ PAST = {"seconds": 1}
             "writes[0].replace.inserts[0]",
         ),
         (
-            {"writes": [{"replace": {"pattern": {}, "inserts": [{"fact": ROLE}] * 1001}}]},
+            {"writes": [{"replace": {"pattern": BY_NAME, "inserts": [{"fact": ROLE}] * 1001}}]},
             "REQUEST_TOO_LARGE",
             "writes",
         ),
@@ -211,6 +212,27 @@ def test_bad_writes(service, client, request_, reason, field):
         FactServiceStub(service.channel).WriteFacts(pb.WriteFactsRequest(**request_))
     error = authz._status.error_of_call(caught.value, "", 0)
     assert (error.reason, error.field) == (reason, field)
+    assert facts(client) == []
+
+
+@pytest.mark.parametrize("pattern", ["_", "_(_)", "_(_, _, _)"])
+def test_a_pattern_that_says_nothing_deletes_nothing(client, pattern):
+    """Most likely something was left out; where nothing goes it is a pattern like any other."""
+    client.write_facts(insert=[role("ann")], if_not_exists=[pattern])
+    for field, write in (
+        ("writes[1].delete_matching", {"delete": [role("bob")], "delete_matching": [pattern]}),
+        ("writes[0].replace.pattern", {"replace": {pattern: [role("bob")]}}),
+    ):
+        with pytest.raises(authz.InvalidRequest, match="must name a predicate") as refused:
+            client.write_facts(**write)
+        assert (refused.value.reason, refused.value.field) == ("MISSING_FIELD", field)
+    assert facts(client) == [role("ann")]
+
+
+@pytest.mark.parametrize("pattern", ["has_role", "_(User:_, _, _)", '_(_, "reader", _)'])
+def test_a_pattern_that_says_something_deletes(client, pattern):
+    client.write_facts(insert=[role("ann")])
+    client.write_facts(delete_matching=[pattern])
     assert facts(client) == []
 
 

@@ -130,7 +130,8 @@ class Client:
         """Delete, replace and insert facts: all of them or none, if the conditions hold.
 
         `delete` comes first, then `delete_matching`, `replace` and `insert`, so that a fact that is deleted
-        and inserted is stored afterwards. `replace` makes the given facts all those that match a pattern.
+        and inserted is stored afterwards. `replace` makes the given facts all those that match a pattern. A
+        pattern by which facts go must state something: one that matches every fact is an InvalidRequest.
         A fact that expires is inserted as a `StoredFact`; one that is stored takes over the expiry given.
 
         Nothing is written, and PreconditionFailed is raised, unless some fact matches each pattern of
