@@ -21,6 +21,12 @@ class Telemetry:
         """Finished RPCs by method in each bucket of LATENCY_BUCKETS, and beyond the last."""
         self.nanoseconds: Counter[str] = Counter()
         """Time spent on finished RPCs by method, in nanoseconds."""
+        self.open_streams: Counter[str] = Counter()
+        """Streams that have begun and not ended, by method. They are in the counters above once they end."""
+        self.messages_received: Counter[str] = Counter()
+        """Requests of streams that were admitted, by method."""
+        self.messages_sent: Counter[str] = Counter()
+        """Messages of streams that the transport has taken, by method."""
 
     def rpc_finished(self, method: str, code: str, nanoseconds: int) -> None:
         self.rpcs[method, code] += 1

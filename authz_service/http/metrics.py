@@ -41,6 +41,7 @@ class ServerCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._rpcs()
+        yield from self._streams()
         yield from self._decisions()
         yield from self._stores()
 
@@ -55,7 +56,7 @@ class ServerCollector(Collector):
         yield handled
         seconds = HistogramMetricFamily(
             "grpc_server_handling_seconds",
-            "Time from a request's arrival in the handler to its answer.",
+            "Time from a request's arrival in the handler to its answer; of a stream, to its end.",
             labels=("grpc_service", "grpc_method"),
         )
         for path, buckets in list(self._telemetry.latency.items()):
@@ -66,6 +67,26 @@ class ServerCollector(Collector):
                 sum_value=self._telemetry.nanoseconds[path] / 1e9,
             )
         yield seconds
+
+    def _streams(self) -> Iterator[Metric]:
+        labels = ("grpc_service", "grpc_method")
+        streams = GaugeMetricFamily(
+            "grpc_server_open_streams", "Streams that have not ended yet.", labels=labels
+        )
+        received = CounterMetricFamily(
+            "grpc_server_msg_received", "Messages that streams received.", labels=labels
+        )
+        sent = CounterMetricFamily(
+            "grpc_server_msg_sent", "Messages that streams sent.", labels=labels
+        )
+        for family, counts in (
+            (streams, self._telemetry.open_streams),
+            (received, self._telemetry.messages_received),
+            (sent, self._telemetry.messages_sent),
+        ):
+            for path, number in list(counts.items()):
+                family.add_metric(_names(path), number)
+            yield family
 
     def _decisions(self) -> Iterator[Metric]:
         decisions = CounterMetricFamily(

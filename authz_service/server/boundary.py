@@ -33,6 +33,9 @@ _READS = (
     *("GetPolicy", "ListStores"),
 )
 
+_CANCELLATION_SECONDS = 0.01
+"""So long gRPC may take from the end of a stream that was cut to saying that it was."""
+
 _log = structlog.get_logger("authz.rpc")
 
 
@@ -68,10 +71,12 @@ class Boundary(aio.ServerInterceptor):
         """Return the same RPC inside the boundary. A stream of requests is admitted one by one."""
         if handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
-            call = self._around(method, self._sending(cast("_Sending", handler.unary_stream)))
+            sending = self._sending(method, cast("_Sending", handler.unary_stream))
+            call = self._around(method, self._open(method, sending))
         elif handler.request_streaming:
             make = grpc.stream_unary_rpc_method_handler
-            call = self._around(method, self._receiving(cast("_Receiving", handler.stream_unary)))
+            receiving = self._receiving(method, cast("_Receiving", handler.stream_unary))
+            call = self._around(method, self._open(method, receiving))
         else:
             make = grpc.unary_unary_rpc_method_handler
             call = self._around(method, self._answering(cast("_Unary", handler.unary_unary)))
@@ -88,26 +93,48 @@ class Boundary(aio.ServerInterceptor):
 
         return answer
 
-    def _sending(self, behaviour: _Sending) -> Any:  # noqa: ANN401 - grpc's type
+    def _sending(self, method: str, behaviour: _Sending) -> Any:  # noqa: ANN401 - grpc's type
         async def send(request: Message, rpc: Rpc) -> None:
             self._admit(request, rpc)
             async with aclosing(behaviour(request, rpc)) as messages:
                 async for message in messages:
                     # Returns when the transport has taken it: a caller that reads slowly is waited for.
                     await rpc.write(message)
+                    self._telemetry.messages_sent[method] += 1
 
         return send
 
-    def _receiving(self, behaviour: _Receiving) -> Any:  # noqa: ANN401 - grpc's type
+    def _receiving(self, method: str, behaviour: _Receiving) -> Any:  # noqa: ANN401 - grpc's type
         async def admitted(requests: AsyncIterator[Message], rpc: Rpc) -> AsyncIterator[Message]:
+            number = 0
             async for request in requests:
-                self._admit(request, rpc)
+                try:
+                    self._admit(request, rpc)
+                except AuthzError as error:
+                    error.field = f"requests[{number}]"
+                    raise
+                self._telemetry.messages_received[method] += 1
                 yield request
+                number += 1
+            # A call that was cut ends its requests like one that is whole, and is cancelled a moment later.
+            await asyncio.sleep(_CANCELLATION_SECONDS)
 
         def receive(requests: AsyncIterator[Message], rpc: Rpc) -> Awaitable[Message]:
             return behaviour(admitted(requests, rpc), rpc)
 
         return receive
+
+    def _open(self, method: str, behaviour: Any) -> Any:  # noqa: ANN401 - grpc's types
+        """Return a stream that counts as open from its beginning to its end."""
+
+        async def stream(request: Any, rpc: Rpc) -> Any:  # noqa: ANN401
+            self._telemetry.open_streams[method] += 1
+            try:
+                return await behaviour(request, rpc)
+            finally:
+                self._telemetry.open_streams[method] -= 1
+
+        return stream
 
     def _around(self, method: str, behaviour: Any) -> Any:  # noqa: ANN401 - grpc's types
         async def call(request: Any, rpc: Rpc) -> Any:  # noqa: ANN401
@@ -121,7 +148,7 @@ class Boundary(aio.ServerInterceptor):
                 code, reason = grpc_name(status.code), error.reason
                 await rpc.abort_with_status(rpc_status.to_status(status))
             except asyncio.CancelledError:
-                code = "CANCELLED"
+                code = "DEADLINE_EXCEEDED" if has_expired(rpc) else "CANCELLED"
                 raise
             # The last resort: a defect must neither look like an answer nor end the server.
             except Exception as error:  # noqa: BLE001
