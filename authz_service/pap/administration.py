@@ -19,12 +19,14 @@ from typing import TypeVar
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.errors import (
+    AuthzError,
     DeadlinePassed,
     InvalidRequest,
     MalformedValue,
     NoPolicy,
     PolicyChanged,
     StoreNotFound,
+    StoreUnavailable,
 )
 from authz_service.facts.change import (
     Delete,
@@ -38,7 +40,7 @@ from authz_service.facts.change import (
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
-from authz_service.facts.revision import ConsistencyToken
+from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.polar.diagnostic import Diagnostic, PolicyTestsFailed
 from authz_service.polar.policy import Policy
 from authz_service.replica.follower import Follower
@@ -181,12 +183,25 @@ class PolicyAdministrationPoint:
 
     async def _told(self, change: Callable[[], ConsistencyToken]) -> ConsistencyToken:
         token = await asyncio.to_thread(change)
-        await self._follower.reach(token.revision)
+        await self._reached(token.revision)
         return token
 
     async def _seen(self, written: Written) -> FactsWritten:
-        await self._follower.reach(written.revision)
+        await self._reached(written.revision)
         return FactsWritten(written.results, written.token, written.policy_version)
+
+    async def _reached(self, revision: Revision) -> None:
+        """Return when questions see `revision`, which is committed.
+
+        Raises StoreUnavailable if they do not come to see it: other errors would say that nothing was done.
+        """
+        try:
+            await self._follower.reach(revision)
+        except StoreUnavailable:
+            raise
+        except AuthzError as error:
+            message = f"what was asked is done, but cannot be shown here yet: {error.message}"
+            raise StoreUnavailable(message) from error
 
     def _tested(
         self, files: Sequence[PolicyFile], given_up: GivenUp, *, skip_tests: bool
@@ -243,7 +258,7 @@ class PolicyAdministrationPoint:
             except PolicyChanged:
                 await self._follower.catch_up()
                 continue
-            await self._follower.reach(published.revision)
+            await self._reached(published.revision)
             policy = loaded.policy
             return PolicyPublished(
                 published.version, published.token, policy.warnings, len(policy.tests)

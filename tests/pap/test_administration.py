@@ -14,15 +14,17 @@ from examples import entity, fact
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.program import Question
 from authz_service.errors import (
+    EngineUnsupported,
     FactsOrphaned,
     MalformedValue,
     NoPolicy,
     PolicyChanged,
     PreconditionFailed,
     StoreNotFound,
+    StoreUnavailable,
     UnusableFact,
 )
-from authz_service.facts.change import Insert, MustExist, Replace, WriteRequest
+from authz_service.facts.change import Insert, MustExist, Replace, WriteOutcome, WriteRequest
 from authz_service.facts.fact import AnyValue, FactPattern
 from authz_service.facts.instant import instant_of
 from authz_service.facts.policy_text import PolicyFile
@@ -230,3 +232,26 @@ def test_a_precondition_is_refused_with_its_place(two) -> None:
     with pytest.raises(PreconditionFailed) as refused:
         runner.run(one.write(ANN, preconditions=[MustExist(FactPattern("has_role"))]))
     assert refused.value.field == "preconditions[0]"
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_what_is_written_is_not_said_to_be_refused(two, monkeypatch, key) -> None:
+    """Another process published, to another store, what this one cannot load: so it cannot show any write."""
+    runner, one, other = two
+    runner.run(one.publish(READERS))
+    other.store.create_store("new")
+    other.store.publish("new", (PolicyFile("main.polar", BOTH),), utc_now())
+
+    def unable(_files: object) -> LoadedPolicy:
+        raise EngineUnsupported("the engine is another one here")
+
+    request = WriteRequest([Insert(ANN)], idempotency_key=key)
+    with monkeypatch.context() as patched:
+        patched.setattr(one.replica, "_load_policy", unable)
+        with pytest.raises(StoreUnavailable, match=r"is done, but .* another one here"):
+            runner.run(one.pap.write_facts("default", request))
+        with pytest.raises(StoreUnavailable):
+            runner.run(one.pap.create_store("third"))
+    assert [stored.fact for stored in one.store.read("default").facts] == [ANN]
+    again = runner.run(one.pap.write_facts("default", request)).results[0].outcome
+    assert again is (WriteOutcome.CREATED if key else WriteOutcome.EXISTED)
