@@ -1,5 +1,7 @@
 """`authz facts import`, `export` and `watch`: any number of facts, one line at a time."""
 
+import io
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,8 +13,12 @@ import typer
 from rich.progress import Progress
 
 from authz_service.cli import output
-from authz_service.cli.fact_text import fact_json, fact_line, moment_of, read_lines
+from authz_service.cli.fact_text import FactLines, fact_json, fact_line, moment_of
 from authz_service.cli.findings import counted
+
+# A request of an import, and a fact in it.
+_PLACE = re.compile(r"requests\[(\d+)\](?:\.facts\[(\d+)\])?")
+_PACK = 1000
 
 Pattern = Annotated[
     str | None,
@@ -25,7 +31,7 @@ At = Annotated[
 
 
 def import_facts(
-    file: Annotated[Path, typer.Argument(help="One fact in a line, as text or JSON; - is stdin.")],
+    file: Annotated[Path, typer.Argument(help="One fact in a line, as export writes; - is stdin.")],
     *,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
@@ -36,10 +42,15 @@ def import_facts(
     If it breaks off, the first packs are stored; run it again, what is there already counts as existing.
     It takes as long as it takes: there is no time-out.
 
-    Example: authz facts export --json | authz facts import - --store copy
+    Example: authz facts export | authz facts import - --store copy
     """
     with output.asking(target, store, output.DEFAULT_TIMEOUT) as client, _lines(file) as lines:
-        result = client.import_facts(read_lines(lines, str(file)))
+        facts = FactLines(lines, str(file))
+        try:
+            result = client.import_facts(facts)
+        except authz.AuthzError as error:
+            error.message = _broken_off(error, facts)
+            raise
     counts = {name: getattr(result, name) for name in ("created", "existed", "changed")}
     if as_json:
         output.print_json({**counts, "consistency_token": result.consistency_token})
@@ -59,25 +70,23 @@ def export(
 ) -> None:
     """Print all facts of one state, one in a line, in the form that `authz facts import` reads.
 
-    As text, expiries are comments, which an import passes over; --json keeps them. Standard error says
-    how many facts there were, and the token from which `authz facts watch --from` tells what happened since.
+    Standard error says how many facts there were, and the token from which `authz facts watch --from` tells
+    what happened since.
 
-    Example: authz facts export --json > facts.jsonl
+    Example: authz facts export > facts.txt
     """
-    count = expiring = 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As an import reads it, whatever a terminal here would show.
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+    count = 0
     with output.asking(target, store, output.DEFAULT_TIMEOUT) as client:
         exported = client.export_facts(pattern, at=moment_of(at))
         for stored in exported:
             count += 1
-            expiring += stored.expires_at is not None
             _print_fact(stored, as_json=as_json)
     output.stderr.print(
         f"{counted(count, 'fact')} at {exported.consistency_token}", highlight=False, markup=False
     )
-    if expiring and not as_json:
-        output.stderr.print(
-            f"{expiring} of them expire; --json writes when in a form that can be imported"
-        )
 
 
 def watch(
@@ -128,6 +137,17 @@ def _lines(file: Path) -> Iterator[Iterable[str]]:
             yield _counted_lines(opened, lambda size: progress.advance(task, size))
     except (OSError, UnicodeDecodeError) as error:
         output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
+
+
+def _broken_off(error: authz.AuthzError, facts: FactLines) -> str:
+    """Return the message with the line that it is about, and what is stored now."""
+    found = _PLACE.match(error.field)
+    if found is None:
+        return f"{error.message}; some of the packs of {_PACK} facts before may be stored"
+    before = int(found[1]) * _PACK
+    stored = f"the first {before} facts are stored" if before else "nothing is stored"
+    place = f"{facts.place(before + int(found[2]))}: " if found[2] else ""
+    return f"{place}{error.message}; {stored}"
 
 
 def _progress() -> Progress:

@@ -1,14 +1,19 @@
 """Facts as text and as JSON, as commands print and read them: one in a line.
 
-A line of text is a fact, or a comment; a line that begins with `{` is JSON, which carries the expiry, too.
+A line of text is a fact, perhaps with `until` and a time, or a comment; a line that begins with `{` is JSON.
+What cannot be read is an error, never a fact without its expiry.
 """
 
 import json
+import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import authz
+from authz.errors import MALFORMED_TEXT
 
 from authz_service.cli import output
 
@@ -50,33 +55,85 @@ def fact_json(stored: authz.StoredFact | authz.Fact) -> Mapping[str, Any]:
 
 
 def fact_line(stored: authz.StoredFact) -> str:
-    """Return the fact as a line of text; when it expires is a comment there."""
-    expiry = f"  # until {stored.expires_at.isoformat()}" if stored.expires_at else ""
+    """Return the fact as a line of text, with its expiry if it has one. Only FactLines reads such a line."""
+    expiry = f" until {stored.expires_at.isoformat()}" if stored.expires_at else ""
     return f"{stored.fact}{expiry}"
 
 
-def read_lines(lines: Iterable[str], name: str) -> Iterator[authz.StoredFact]:
-    """Yield the facts of the lines; ends the command at the first that is wrong, and says where."""
-    for number, line in enumerate(lines, start=1):
-        try:
-            if line.lstrip().startswith("{"):
-                yield _from_json(json.loads(line))
-            else:
-                yield from map(authz.StoredFact, authz.parse_facts(line.rstrip("\n")))
-        except authz.InvalidRequest as error:
-            problem = error.message.removeprefix("line 1, ")
-            output.fail(f"{name}, line {number}: {problem}", output.EXIT_USAGE)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            example = (
-                '{"predicate": "p", "args": [{"type": "User", "id": "alice"}, "text", 1, true]}'
-            )
-            output.fail(
-                f"{name}, line {number}: no fact as JSON; write for example {example}",
-                output.EXIT_USAGE,
-            )
+class FactLines(Iterator[authz.StoredFact]):
+    """The facts of the lines of a file. Raises InvalidRequest at the first that is wrong, and says where."""
+
+    def __init__(self, lines: Iterable[str], name: str) -> None:
+        self._name = name
+        self._numbers = array("L")
+        self._facts = self._read(lines)
+
+    def __next__(self) -> authz.StoredFact:
+        return next(self._facts)
+
+    def place(self, index: int) -> str:
+        """Return where the fact stands that was the `index`-th, from 0."""
+        return f"{self._name}, line {self._numbers[index]}"
+
+    def _read(self, lines: Iterable[str]) -> Iterator[authz.StoredFact]:
+        for number, line in enumerate(lines, start=1):
+            try:
+                found = _from_line(line)
+            except authz.InvalidRequest as error:
+                problem = error.message.removeprefix("line 1, ")
+                message = f"{self._name}, line {number}: {problem}"
+                raise authz.InvalidRequest(message, reason=error.reason) from None
+            if found is not None:
+                self._numbers.append(number)
+                yield found
+
+
+def _from_line(line: str) -> authz.StoredFact | None:
+    if not line.lstrip().startswith("{"):
+        return _from_text(line.rstrip("\n"))
+    try:
+        return _from_json(json.loads(line))
+    except authz.InvalidRequest:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        message = f"no fact as JSON; write for example {_JSON_EXAMPLE}"
+        raise authz.InvalidRequest(message, reason=MALFORMED_TEXT) from None
+
+
+_JSON_EXAMPLE: Final = (
+    '{"predicate": "p", "args": [{"type": "User", "id": "alice"}, "text", 1, true], '
+    '"expires_at": "2030-01-31T12:00:00Z"}'
+)
+
+
+def _from_text(line: str) -> authz.StoredFact | None:
+    try:
+        found = authz.parse_facts(line)
+    except authz.InvalidRequest:
+        # The word may stand in a string, too: what is before the right one is a fact.
+        for until in re.finditer(r"\s+until\s+", line):
+            with suppress(authz.InvalidRequest):
+                found = authz.parse_facts(line[: until.start()])
+                if found:
+                    break
+        else:
+            raise
+        return authz.StoredFact(found[0], _expiry(line[until.end() :].partition("#")[0].strip()))
+    return authz.StoredFact(found[0]) if found else None
+
+
+def _expiry(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        message = f"`{text}` is no time; write for example 2030-01-31T12:00:00Z"
+        raise authz.InvalidRequest(message, reason=MALFORMED_TEXT) from None
 
 
 def _from_json(value: Mapping[str, Any]) -> authz.StoredFact:
+    # A name that is misspelled must not make a fact that expires one that never does.
+    if value.keys() - {"predicate", "args", "expires_at"}:
+        raise ValueError(value)
     expires_at = value.get("expires_at")
     return authz.StoredFact(
         authz.Fact(value["predicate"], *map(_value_from_json, value["args"])),
@@ -85,7 +142,7 @@ def _from_json(value: Mapping[str, Any]) -> authz.StoredFact:
 
 
 def _value_from_json(value: Any) -> authz.Value:  # noqa: ANN401 - whatever JSON may hold
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value.keys() == {"type", "id"}:
         return authz.Entity(value["type"], value["id"])
     if isinstance(value, str | int):
         return value

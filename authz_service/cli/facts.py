@@ -1,6 +1,7 @@
 """`authz facts`: write, read, import, export and follow facts."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from rich.progress import track
 
 from authz_service.cli import fact_streams, output
 from authz_service.cli.fact_streams import At, Pattern
-from authz_service.cli.fact_text import fact_json, moment_of, time_of
+from authz_service.cli.fact_text import FactLines, fact_json, fact_line, moment_of, time_of
 from authz_service.cli.findings import counted
 
 app = typer.Typer(help="Write, read, import, export and follow facts.", no_args_is_help=True)
@@ -28,7 +29,7 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
     *,
     file: Annotated[
         Path | None,
-        typer.Option(help="Read the facts from a file, one in a line; - is standard input."),
+        typer.Option(help="Read facts from a file, as export writes; - is standard input."),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the facts instead.")] = False,
     expires: Annotated[
@@ -70,10 +71,8 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
     """
     at = None if expires is None else time_of(expires)
     with output.asking(target, store, timeout) as client:
-        wanted = [
-            authz.StoredFact(fact, at)
-            for fact in [*map(authz.Fact.parse, facts or ()), *_from_file(file)]
-        ]
+        wanted = [authz.StoredFact(fact, at) for fact in facts or ()]
+        wanted += [_expiring(stored, at) for stored in _from_file(file)]
         _refuse_nonsense(wanted, delete_matching, replace, delete=delete, expires=expires)
         has_conditions = bool(delete_matching or replace or if_exists or if_not_exists or key)
         if has_conditions and len(wanted) > _CHUNK:
@@ -130,7 +129,7 @@ def read(  # noqa: PLR0913 - one parameter for each argument and option
 ) -> None:
     """Print stored facts, one in a line, in the form that `authz facts write --file` reads.
 
-    Says on standard error if there are more than --limit. With --json each fact has its expiry.
+    Says on standard error if there are more than --limit.
 
     Example: authz facts read 'has_role(User:alice, _, Org:_)' --at 2026-01-31T12:00:00Z
     """
@@ -143,7 +142,7 @@ def read(  # noqa: PLR0913 - one parameter for each argument and option
             if as_json:
                 output.print_json(fact_json(stored))
             else:
-                output.stdout.print(str(stored.fact), markup=False, highlight=False)
+                output.stdout.print(fact_line(stored), markup=False, highlight=False)
 
 
 app.command("import")(fact_streams.import_facts)
@@ -184,11 +183,21 @@ def _print_results(
     output.stdout.print(f"{counted(facts, 'fact')}: {said or 'nothing changed'}", highlight=False)
 
 
-def _from_file(file: Path | None) -> list[authz.Fact]:
+def _expiring(stored: authz.StoredFact, at: datetime | None) -> authz.StoredFact:
+    if at is None:
+        return stored
+    if stored.expires_at is not None:
+        message = f"{stored.fact} has an expiry in the file already; leave --expires out"
+        output.fail(message, output.EXIT_USAGE)
+    return authz.StoredFact(stored.fact, at)
+
+
+def _from_file(file: Path | None) -> list[authz.StoredFact]:
     if file is None:
         return []
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        lines = data.decode().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
-    return list(authz.parse_facts(text))
+    return list(FactLines(lines, str(file)))

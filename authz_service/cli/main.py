@@ -50,4 +50,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal cannot show is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
-    app()
+    written_to = sys.stdout
+    try:
+        app()
+    except SystemExit:
+        # Replaced by what ends with 1 when nobody reads on. That is no DENY.
+        if sys.stdout is not written_to:
+            sys.exit(output.EXIT_UNANSWERED)
+        raise

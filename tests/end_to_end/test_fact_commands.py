@@ -3,9 +3,14 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 
 import pytest
+from authz import InvalidRequest
 from test_command_line import run, serve
+
+from authz_service.cli.fact_text import FactLines
 
 __all__ = ["serve"]
 
@@ -68,17 +73,113 @@ def test_export_and_import(authz, tmp_path):
     assert authz("facts", "import", "-", text=exported)[1] == "2 facts: 2 created\n"
     assert authz("facts", "export", "--json")[1] == exported
     _, text, said = authz("facts", "export", "has_role(User:bob, _, _)")
-    assert re.fullmatch(re.escape(BOB) + r"  # until \S+\n", text)
-    assert "1 of them expire; --json" in said
+    assert re.fullmatch(re.escape(BOB) + r" until \S+\n", text)
+    assert said.startswith("1 fact at ")
+    assert authz("facts", "read", "has_role(User:bob, _, _)")[1] == text
     file = tmp_path / "facts"
     file.write_text(f"# all\n\n{ANN}  # of ann\n{text}")
-    assert authz("facts", "import", str(file))[1] == "2 facts: 1 existed, 1 changed\n"
+    assert authz("facts", "import", str(file))[1] == "2 facts: 2 existed\n"
+    assert authz("facts", "write", "--file", str(file))[1] == "2 facts: 2 existed\n"
+    assert authz("facts", "write", "--file", str(file), "--expires", "8h")[0] == 2
+    assert authz("facts", "export", "--json")[1] == exported
     for line, problem in (("f(", "line 2: column 3"), ("{}", "line 2: no fact as JSON")):
         file.write_text(f"{ANN}\n{line}\n")
         code, out, err = authz("facts", "import", str(file))
         assert (code, out) == (2, "")
         assert problem in err
+        assert "may be stored" in err
     assert authz("facts", "import", "/nonexistent")[0] == 2
+
+
+def test_what_is_exported_is_what_is_imported(authz):
+    """As text and as JSON, whatever the ids look like, and whatever the terminal can show."""
+    ids = [
+        "日本",
+        "a b",
+        'quo"te',
+        " until 2030-01-01T00:00:00Z",
+        "# no comment",
+        "\\ud83d",
+        "é",
+        "{",
+        "_",
+    ]
+    facts = [
+        f'has_role(User:{json.dumps(one, ensure_ascii=False)}, "reader", Doc:x)' for one in ids
+    ]
+    assert authz("facts", "write", *facts[::2], "--expires", "8h")[0] == 0
+    assert authz("facts", "write", *facts[1::2])[0] == 0
+    target = authz.server.target
+    for options in ((), ("--json",)):
+        exported = run(
+            "facts", "export", *options, target=target, PYTHONIOENCODING="ascii:backslashreplace"
+        ).stdout
+        assert len(exported.splitlines()) == len(ids)
+        assert authz("facts", "write", "--delete-matching", "has_role")[0] == 0
+        assert (
+            authz("facts", "import", "-", text=exported)[1]
+            == f"{len(ids)} facts: {len(ids)} created\n"
+        )
+        assert authz("facts", "export", *options)[1] == exported
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "f(1) until tomorrow",
+        "f(1) until 2030-01-31T12:00:00",
+        "f(1) until",
+        "until 2030-01-31T12:00:00Z",
+        "f(1) f(2) until 2030-01-31T12:00:00Z",
+        '{"predicate": "f", "args": [1], "expires": "2030-01-31T12:00:00Z"}',
+        '{"predicate": "f", "args": [1], "expires_at": "2030-01-31T12:00:00"}',
+        '{"predicate": "f", "args": [{"type": "User", "id": "a", "until": 1}]}',
+        '{"predicate": "f", "args": [1.0]}',
+        "[" * 100,
+        "{" * 10_000,
+    ],
+)
+def test_no_line_is_a_fact_without_its_expiry(line):
+    with pytest.raises(InvalidRequest, match=r"facts\.txt, line 3: "):
+        list(FactLines(["# comment", "", line], "facts.txt"))
+
+
+def test_an_import_that_breaks_off_says_where_and_what_is_stored(authz, tmp_path):
+    file = tmp_path / "facts"
+    lines = [f'has_role(User:u{number}, "reader", Doc:x)' for number in range(1500)]
+    for at, said in ((1200, "the first 1000 facts are stored"), (7, "nothing is stored")):
+        for wrong in (ANN.replace("reader", "boss"), f"{ANN} until 2020-01-31T12:00:00Z"):
+            file.write_text("\n".join(["# head", "", *lines[:at], wrong, *lines[at:]]))
+            code, out, err = authz("facts", "import", str(file))
+            assert (code, out) == (2, "")
+            assert f"error: {file}, line {at + 3}: " in err
+            assert said in err
+    assert len(authz("facts", "export")[1].splitlines()) == 1000
+
+
+def test_commands_that_are_stopped_say_nothing_more(authz):
+    """Ctrl-C ends a watch, and a pipe that is closed an export; neither looks like an answer."""
+    authz(
+        "facts", "write", *(f'has_role(User:u{number}, "reader", Doc:x)' for number in range(900))
+    )
+    command = [sys.executable, "-m", "authz_service", "facts"]
+    target = ("--target", authz.server.target)
+    watch = subprocess.Popen(
+        [*command, "watch", "--json", *target], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert b"consistency_token" in watch.stdout.readline()
+    watch.send_signal(signal.SIGINT)
+    _, err = watch.communicate(timeout=20)
+    assert (watch.returncode, b"Traceback" in err) == (130, False)
+    export = subprocess.Popen(
+        [*command, "export", *target], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    export.stdout.readline()
+    export.stdout.close()
+    err = export.stderr.read()
+    export.stderr.close()
+    assert export.wait(timeout=20) == 4
+    assert b"Traceback" not in err
 
 
 def test_watch(authz):
