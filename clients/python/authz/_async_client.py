@@ -34,16 +34,36 @@ from authz.errors import ServiceError, Unavailable
 
 
 class AsyncExport(AsyncIterator[StoredFact]):
-    """The facts of one state, one after the other; `consistency_token` names the state."""
+    """The facts of one state, one after the other; `consistency_token` names the state.
+
+    Whoever stops before the end closes it, or takes it as a context manager: until then the service waits.
+    """
 
     def __init__(
-        self, consistency_token: str, answers: AsyncIterator[tuple[str, list[StoredFact]]]
+        self, consistency_token: str, answers: AsyncGenerator[tuple[str, list[StoredFact]], None]
     ) -> None:
         self.consistency_token = consistency_token
+        self._answers = answers
         self._facts = (fact async for _, facts in answers for fact in facts)
 
     async def __anext__(self) -> StoredFact:
         return await anext(self._facts)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the call. There are no more facts then."""
+        await self._answers.aclose()
+        await self._facts.aclose()
 
 
 class AsyncClient:
@@ -181,7 +201,7 @@ class AsyncClient:
 
     def watch_facts(
         self, start_token: str = "", *, timeout: float | None = None
-    ) -> AsyncIterator[FactChange]:
+    ) -> AsyncGenerator[FactChange, None]:
         """See Client.watch_facts; for `async for`, without `await`."""
         following = streams.Following(self._settings.store, start_token)
         following.call()  # what cannot be sent raises here
@@ -259,12 +279,16 @@ class AsyncClient:
         self, call: Call[tuple[str, list[StoredFact]]], seconds: float | None
     ) -> AsyncExport:
         answers = self._stream(call, seconds)
-        token, _ = await anext(answers, ("", []))
+        # Not with a tuple as the default of `anext`: CPython 3.11 takes it apart.
+        first = await anext(answers, None)
+        token = "" if first is None else first[0]
+        if not token:
+            await answers.aclose()
         return AsyncExport(stated_text(token, "consistency_token"), answers)
 
     async def _follow(
         self, following: streams.Following, seconds: float
-    ) -> AsyncIterator[FactChange]:
+    ) -> AsyncGenerator[FactChange, None]:
         attempts: Attempts | None = None
         while True:
             try:
@@ -277,6 +301,7 @@ class AsyncClient:
                 attempts = attempts or Attempts(seconds, repeatable=True)
                 await asyncio.sleep(attempts.pause_after(error))
             else:
+                following.check_end()
                 return
 
     async def _stream(

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -32,16 +33,36 @@ from authz.errors import AuthzError, ServiceError, Unavailable
 
 
 class Export(Iterator[StoredFact]):
-    """The facts of one state, one after the other; `consistency_token` names the state."""
+    """The facts of one state, one after the other; `consistency_token` names the state.
+
+    Whoever stops before the end closes it, or takes it as a context manager: until then the service waits.
+    """
 
     def __init__(
-        self, consistency_token: str, answers: Iterator[tuple[str, list[StoredFact]]]
+        self, consistency_token: str, answers: Generator[tuple[str, list[StoredFact]], None, None]
     ) -> None:
         self.consistency_token = consistency_token
+        self._answers = answers
         self._facts = (fact for _, facts in answers for fact in facts)
 
     def __next__(self) -> StoredFact:
         return next(self._facts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the call. There are no more facts then."""
+        self._answers.close()
+        self._facts.close()
 
 
 class Client:
@@ -229,18 +250,20 @@ class Client:
         call = streams.export_facts(self._settings.store, to_pattern(pattern), at)
         answers = self._stream(call, timeout)
         token, _ = next(answers, ("", []))
+        if not token:
+            answers.close()
         return Export(stated_text(token, "consistency_token"), answers)
 
     def watch_facts(
         self, start_token: str = "", *, timeout: float | None = None
-    ) -> Iterator[FactChange]:
+    ) -> Generator[FactChange, None, None]:
         """Yield what happens to the store behind `start_token`, or from now on, revision by revision.
 
         It ends only with the store. Keep the token of the last change that you have dealt with: from there
         you can go on later, with nothing missing and nothing twice. Some changes are checkpoints,
-        with a newer token and nothing else; the first one always is. While the service is
+        with a newer token and nothing else; without a start token the first one is. While the service is
         unavailable it is asked again, for `timeout` seconds at a time. Raises Compacted if the log does not
-        go back to the token.
+        go back to the token. Close it to stop following.
         """
         self._require_open()
         following = streams.Following(self._settings.store, start_token)
@@ -287,21 +310,25 @@ class Client:
             yield from page.facts
             call = page.rest
 
-    def _follow(self, following: streams.Following, seconds: float) -> Iterator[FactChange]:
+    def _follow(
+        self, following: streams.Following, seconds: float
+    ) -> Generator[FactChange, None, None]:
         attempts: Attempts | None = None
         while True:
             try:
-                for change in self._stream(following.call(), None):
-                    attempts = None
-                    if change is not None:
-                        yield change
+                with closing(self._stream(following.call(), None)) as changes:
+                    for change in changes:
+                        attempts = None
+                        if change is not None:
+                            yield change
             except Unavailable as error:
                 attempts = attempts or Attempts(seconds, repeatable=True)
                 time.sleep(attempts.pause_after(error))
             else:
+                following.check_end()
                 return
 
-    def _stream(self, call: Call[Result], timeout: float | None) -> Iterator[Result]:
+    def _stream(self, call: Call[Result], timeout: float | None) -> Generator[Result, None, None]:
         """Yield what the service sends; whoever stops reading ends the call."""
         send: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(call.path)
         answers = send(call.request, timeout=_limit(timeout), metadata=self._settings.metadata)

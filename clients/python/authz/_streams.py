@@ -84,6 +84,7 @@ class Following:
         self._store = store
         self._token = start_token
         self._parts: list[pb.WatchFactsResponse] = []
+        self._is_over = False
 
     @refusing_the_unrepresentable()
     def call(self) -> Call[FactChange | None]:
@@ -106,7 +107,15 @@ class Following:
         change = _change(self._parts)
         self._parts.clear()
         self._token = token
+        self._is_over = change.store_event is StoreEvent.DELETED
         return change
+
+    def check_end(self) -> None:
+        """Raise unless the store is gone: whoever follows it must not take another end for that."""
+        if not self._is_over:
+            raise UnexpectedAnswer(
+                "the service stopped telling what happens, though the store is there"
+            )
 
 
 def _change(parts: list[pb.WatchFactsResponse]) -> FactChange:

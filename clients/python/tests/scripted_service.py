@@ -40,6 +40,10 @@ class ScriptedService(
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
         self.requests: list[Any] = []
+        self.whole: list[bool] = []
+        """For each import that said that it was at its end: whether its caller was still there then."""
+        self.over: list[str] = []
+        """The calls that sent a stream and have ended."""
         self.metadata: list[dict[str, str | bytes]] = []
         self.target = ""
         self._steps = list(steps)
@@ -52,12 +56,16 @@ class ScriptedService(
 
     def _play_stream(self, request: Any, rpc: grpc.ServicerContext) -> Iterator[Any]:
         """Play one step that returns the messages of a stream, or fails."""
+        rpc.add_callback(lambda: self.over.append(type(request).__name__))
         yield from self._play(request, rpc)
 
     def ImportFacts(  # noqa: N802
         self, requests: Iterator[Any], rpc: grpc.ServicerContext
     ) -> Any:
-        return self._play(list(requests), rpc)
+        # Requests of a call that was given up end with an exception of gRPC's.
+        given = list(requests)
+        self.whole.append(rpc.is_active())
+        return self._play(given, rpc)
 
     ExportFacts = WatchFacts = _play_stream
     Authorize = BatchAuthorize = _play
