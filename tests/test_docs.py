@@ -18,8 +18,24 @@ ROOT = POLICIES.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, document: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document, flags=re.DOTALL)
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """Return the arguments of each `authz`, and what it prints."""
+    return re.findall(r"\$ authz (.*)\n((?:[^$].*\n)*)", block)
+
+
+def run(command: str, target: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "authz_service", *shlex.split(command), "--target", target],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    return done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -31,14 +47,27 @@ def demo(service):
 
 def test_the_commands_of_the_readme(demo):
     [block] = blocks("console")
-    for command, expected in re.findall(r"\$ authz (.*)\n((?:[^$].*\n)*)", block):
-        shown = subprocess.run(
-            [sys.executable, "-m", "authz_service", *shlex.split(command), "--target", demo.target],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert shown.stdout + shown.stderr == expected, command
+    for command, expected in commands(block):
+        assert run(command, demo.target) == expected, command
+
+
+# A consistency token is a time's neighbour in what a watch prints: both are others in every run.
+VARYING = re.compile(
+    r"\b[\w-]{39}(?![\w-])|\b\d{4}-\d\d-\d\dT[\d:.]+\+00:00(?= [\w-]{39}$)", re.MULTILINE
+)
+
+
+def test_the_commands_of_the_document_about_facts(demo):
+    document = (ROOT / "docs" / "facts.md").read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    shown = [pair for block in blocks("console", document) for pair in commands(block)]
+    for command, expected in shown:
+        printed = run(VARYING.sub(lambda token: found[token[0]], command), demo.target)
+        assert VARYING.sub("...", printed) == VARYING.sub("...", expected), command
+        found.update(zip(VARYING.findall(expected), VARYING.findall(printed), strict=True))
+    assert {command.split()[1] for command, _ in shown if command.startswith("facts")} == {
+        *("write", "read", "delete-entity", "import", "export", "watch")
+    }
 
 
 def test_the_python_of_the_readme(demo):

@@ -378,7 +378,8 @@ def _to_delete(message: fact_pb2.FactPattern, field: str) -> FactPattern:
     """Return a pattern by which facts go. One that was left empty by mistake must not empty the store."""
     found = pattern(message, field)
     if found.predicate is None and all(arg == AnyValue() for arg in found.args or ()):
-        _missing(field, "a pattern that deletes must name a predicate, a value or a type")
+        text = f"`{field}` matches every fact; name a predicate, a value or a type, so that others stay"
+        raise MissingField(text, field=field)
     return found
 
 
