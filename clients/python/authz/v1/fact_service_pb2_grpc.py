@@ -145,8 +145,8 @@ class FactServiceServicer(object):
         nothing for a caller that is slow.
 
         Whatever is behind the start token and in the log (`history_days`, 30 by default) is sent exactly once
-        and in order. To resume, pass the last token that was received. Every token that a call returns for
-        this store is that of a response here, or of the start.
+        and in order. To resume, pass the last token that was received. Every token that a write to this store
+        returns is that of a response here, or of the start; one of a read can lie between two.
 
         Errors: INVALID_ARGUMENT (INVALID_TOKEN, TOKEN_OF_ANOTHER_STORE), NOT_FOUND (store), FAILED_PRECONDITION
         (REVISION_UNKNOWN: the database was restored; begin anew), OUT_OF_RANGE (COMPACTED: the log does not go
