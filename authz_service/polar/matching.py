@@ -52,6 +52,7 @@ class _Position:
         self._variables: dict[frozenset[str], list[int]] = {}
         self._literals: dict[Value, list[int]] = {}
         self._known: dict[Arg, int] = {}
+        self._known_types: dict[str, int] = {}
 
     def add(self, arg: Arg | tuple[Value, ...], number: int) -> None:
         if isinstance(arg, frozenset):
@@ -62,13 +63,23 @@ class _Position:
 
     def matching(self, arg: Arg) -> int:
         if isinstance(arg, Value):
-            return self._literal(arg) | self._variable(frozenset({arg.type}))
+            return self._literal(arg) | self._of_type(arg.type)
         if arg not in self._known:
             found = self._variable(arg)
             for name in arg & self._literals_of.keys():
                 found |= self._literals_of[name]
             self._known[arg] = found
         return self._known[arg]
+
+    def _of_type(self, name: str) -> int:
+        """Return the variables that can have values of this type."""
+        found = self._known_types.get(name)
+        if found is None:
+            found = self._variable(frozenset({name}))
+            # Then it is a type of the policy; of other names any number may come with facts.
+            if found:
+                self._known_types[name] = found
+        return found
 
     def _variable(self, types: frozenset[str]) -> int:
         """Return the variables that can have values of some of `types`."""
