@@ -9,9 +9,10 @@ the last holder of the lock has committed (`READ COMMITTED`); readers see one mo
 """
 
 import fcntl
+import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    Row,
     StaticPool,
     Table,
     Text,
@@ -198,13 +200,51 @@ def insert_rows(connection: Connection, table: Table, rows: list[tuple[Any, ...]
 
     SQLAlchemy, which would look at every value, takes as long for it as the database does.
     """
-    if rows:
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table.name, rows)
+    else:
         connection.exec_driver_sql(_insertion(table, connection.dialect), rows)
 
 
 @lru_cache(maxsize=32)
 def _insertion(table: Table, dialect: Dialect) -> str:
     return str(insert(table).compile(dialect=dialect))
+
+
+def _copy(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    statement = f"COPY {table} FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except connection.dialect.loaded_dbapi.Error as error:
+        # SQLAlchemy does not know of COPY, so it does not translate its errors either.
+        raise DBAPIError(statement, None, error, hide_parameters=True) from error
+
+
+# One parameter for any number of keys: with one for each, most of the time goes by for the parameters.
+_STORED_FACTS: Final = {
+    "sqlite": (
+        "SELECT key, created, expires_at FROM facts "
+        "WHERE store = ? AND predicate = ? AND key IN (SELECT value FROM json_each(?))"
+    ),
+    # An array: a condition on the rows of a subquery would be one to join with, for which all facts are read.
+    "postgresql": (
+        "SELECT key, created, expires_at FROM facts WHERE store = %s AND predicate = %s "
+        "AND key = ANY (ARRAY(SELECT json_array_elements_text(%s::json)))"
+    ),
+}
+
+
+def stored_facts(
+    connection: Connection, store: int, predicate: str, keys: list[str]
+) -> Sequence[Row[str, Any, Any]]:
+    """Return key, created and expires_at of those facts of `predicate` with one of `keys` that are stored."""
+    wanted = (store, predicate, json.dumps(keys, ensure_ascii=False))
+    return connection.exec_driver_sql(_STORED_FACTS[connection.dialect.name], wanted).all()
 
 
 def begin_migrating(engine: Engine, connection: Connection) -> None:

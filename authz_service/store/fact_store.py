@@ -44,6 +44,7 @@ KEYS_KEPT = timedelta(hours=24)
 HISTORY_KEPT = timedelta(days=30)
 
 _PAGE = 1000
+_EXPORTED_PAGE = 5000
 _BATCH = 1000
 
 EVERYTHING = FactPattern()
@@ -249,7 +250,7 @@ class FactStore:
         Memory holds one page. Raises what `read` raises, also later: Compacted if the history of the revision
         ends before the export does.
         """
-        page = self.read(store, pattern, revision=revision, instant=instant)
+        page = self.read(store, pattern, revision=revision, instant=instant, size=_EXPORTED_PAGE)
         token = self.token(store)._replace(revision=page.revision)
         return Export(token, page.instant, self._pages(store, pattern, page))
 
@@ -264,6 +265,7 @@ class FactStore:
                 revision=page.revision,
                 instant=page.instant,
                 after=page.facts[-1].fact,
+                size=_EXPORTED_PAGE,
             )
 
     def revision_at(self, instant: Instant) -> Revision:

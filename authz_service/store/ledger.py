@@ -8,27 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Executable, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, delete, update
 
 from authz_service.facts.change import AnyPattern
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import Revision
 from authz_service.store import tables
-from authz_service.store.dialect import insert_rows
+from authz_service.store.dialect import insert_rows, stored_facts
 from authz_service.store.matching import matching
-from authz_service.store.rows import FactColumns, decode_fact, fact_columns
-
-# SQLite allows at least 999 parameters in a statement.
-_CHUNK = 500
+from authz_service.store.rows import FactColumns, fact_columns, fact_decoder
 
 # Made once: making a statement takes longer than running it.
 _table = tables.facts
-_FETCH: Final = select(_table.c.key, _table.c.created, _table.c.expires_at).where(
-    _table.c.store == bindparam("of_store"),
-    _table.c.predicate == bindparam("of_predicate"),
-    _table.c.key.in_(bindparam("of_keys", expanding=True)),
-)
 _ROW: Final = and_(
     _table.c.store == bindparam("of_store"),
     _table.c.predicate == bindparam("of_predicate"),
@@ -50,7 +42,15 @@ class Stored(NamedTuple):
         return self.expires_at is None or self.expires_at > instant
 
 
-_Rows = dict[Fact, Stored | None]
+class _Row:
+    """What is stored of a fact: before this transaction, and after what was done so far."""
+
+    __slots__ = ("after", "before", "columns")
+
+    def __init__(self, columns: FactColumns, before: Stored | None = None) -> None:
+        self.columns = columns
+        self.before = before
+        self.after = before
 
 
 class Ledger:
@@ -58,77 +58,75 @@ class Ledger:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._before: defaultdict[int, _Rows] = defaultdict(dict)
-        self._after: defaultdict[int, _Rows] = defaultdict(dict)
-        self._columns: dict[Fact, FactColumns] = {}
+        # One look-up for all that is known of a fact: its hash takes as long as anything else here.
+        self._rows: defaultdict[int, dict[Fact, _Row]] = defaultdict(dict)
         self._past: list[tuple[Any, ...]] = []
 
     def fetch(self, store: int, facts: Iterable[Fact]) -> None:
         """Read the rows of `facts`, so that `stored` knows them."""
-        before = self._before[store]
-        by_predicate: defaultdict[str, dict[str, Fact]] = defaultdict(dict)
+        rows = self._rows[store]
+        by_predicate: defaultdict[str, dict[str, _Row]] = defaultdict(dict)
         for fact in facts:
-            if fact not in before:
-                before[fact] = None
-                columns = self._columns[fact] = fact_columns(fact)
-                by_predicate[fact.predicate][columns.key] = fact
+            if fact not in rows:
+                columns = fact_columns(fact)
+                rows[fact] = by_predicate[columns.predicate][columns.key] = _Row(columns)
         for predicate, by_key in by_predicate.items():
-            self._fetch(store, predicate, by_key)
-
-    def _fetch(self, store: int, predicate: str, by_key: dict[str, Fact]) -> None:
-        keys, before = list(by_key), self._before[store]
-        wanted = {"of_store": store, "of_predicate": predicate}
-        for start in range(0, len(keys), _CHUNK):
-            chunk = {**wanted, "of_keys": keys[start : start + _CHUNK]}
-            for key, created, expires_at in self._connection.execute(_FETCH, chunk).all():
-                before[by_key[key]] = Stored(created, expires_at)
+            found = stored_facts(self._connection, store, predicate, list(by_key))
+            for key, created, expires_at in found:
+                row = by_key[key]
+                row.before = row.after = Stored(created, expires_at)
 
     def stored(self, store: int, fact: Fact) -> Stored | None:
         """Return what is stored of `fact`, which has been fetched."""
-        after = self._after[store]
-        return after[fact] if fact in after else self._before[store][fact]
+        return self._rows[store][fact].after
 
     def matching(self, store: int, pattern: AnyPattern) -> Iterator[tuple[Fact, Stored]]:
         """Yield the facts that match, and fetch them."""
-        after, before = self._after[store], self._before[store]
-        for fact, stored in list(after.items()):
-            if stored is not None and pattern.matches(fact):
-                yield fact, stored
+        known = self._rows[store]
+        touched = {fact: row for fact, row in known.items() if row.after is not row.before}
+        for fact, row in touched.items():
+            if row.after is not None and pattern.matches(fact):
+                yield fact, row.after
+        decode = fact_decoder()
         rows = self._connection.execute(matching(tables.facts, store, pattern))
         with rows:
             for predicate, key, args, created, expires_at in rows:
-                fact = decode_fact(predicate, key, args)
-                if fact not in after and pattern.matches(fact):
-                    stored = before[fact] = Stored(created, expires_at)
-                    self._columns[fact] = FactColumns(predicate, key, args)
+                fact = decode(predicate, key, args)
+                if fact not in touched and pattern.matches(fact):
+                    stored = Stored(created, expires_at)
+                    known[fact] = _Row(FactColumns(predicate, key, args), stored)
                     yield fact, stored
 
     def put(self, store: int, fact: Fact, stored: Stored | None, revision: Revision) -> None:
         """Have `fact`, which has been fetched, stored like this, or no more, from `revision` on."""
-        former = self.stored(store, fact)
-        if former is not None:
-            created, expires_at = former
-            self._past.append((store, *self._columns[fact], created, revision, expires_at))
-        self._after[store][fact] = stored
+        row = self._rows[store][fact]
+        if row.after is not None:
+            created, expires_at = row.after
+            self._past.append((store, *row.columns, created, revision, expires_at))
+        row.after = stored
 
     def flush(self) -> None:
         """Write what became of the facts."""
         inserted: list[tuple[Any, ...]] = []
         changed: list[dict[str, Any]] = []
         deleted: list[dict[str, Any]] = []
-        for store, rows in self._after.items():
-            before = self._before[store]
-            for fact, after in rows.items():
-                columns = self._columns[fact]
-                if before[fact] is None:
-                    if after is not None:
-                        inserted.append((store, *columns, *after))
+        for store, rows in self._rows.items():
+            for row in rows.values():
+                if row.after is row.before:
                     continue
-                row = {"of_store": store, "of_predicate": columns.predicate, "of_key": columns.key}
+                columns, after = row.columns, row.after
+                if row.before is None and after is not None:
+                    inserted.append((store, *columns, *after))
+                    continue
+                place = {
+                    "of_store": store,
+                    "of_predicate": columns.predicate,
+                    "of_key": columns.key,
+                }
                 if after is None:
-                    deleted.append(row)
+                    deleted.append(place)
                 else:
-                    changed.append({**row, "since": after.created, "until": after.expires_at})
+                    changed.append({**place, "since": after.created, "until": after.expires_at})
         self._execute(_DELETE, deleted)
         self._execute(_UPDATE, changed)
         insert_rows(self._connection, tables.facts, inserted)

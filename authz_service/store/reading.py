@@ -13,14 +13,14 @@ from sqlalchemy import Connection, Row, Select, Table, func, or_, select, tuple_
 
 from authz_service.errors import Compacted, RevisionUnknown
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, StoreEvent
-from authz_service.facts.fact import Fact
+from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import Revision
 from authz_service.store import tables
 from authz_service.store.matching import conditions
 from authz_service.store.policies import policy_version
-from authz_service.store.rows import Kind, Mark, decode_effects, decode_fact, fact_key
+from authz_service.store.rows import Kind, Mark, decode_effects, fact_decoder, fact_key
 
 _EVENTS = {Kind.CREATED: StoreEvent.CREATED, Kind.DELETED: StoreEvent.DELETED}
 
@@ -128,26 +128,39 @@ def read_page(
     revision, instant = moment
     found: list[StoredFact] = []
     place = None if after is None else (after.predicate, fact_key(after))
+    # Of patterns without arguments the database leaves nothing to ask.
+    is_exact = isinstance(pattern, FactPattern) and pattern.args is None
+    is_newest = _last_revision(connection, store) <= revision
+    decode = fact_decoder()
     while True:
-        query = _at(store, pattern, revision, instant, place).limit(size + 1)
+        query = _at(store, pattern, moment, place, is_newest=is_newest).limit(size + 1)
         rows = connection.execute(query).all()
         for predicate, key, args, expires_at in rows:
-            fact = decode_fact(predicate, key, args)
-            if pattern.matches(fact):
+            fact = decode(predicate, key, args)
+            if is_exact or pattern.matches(fact):
                 found.append(StoredFact(fact, expires_at))
-            place = predicate, key
         if len(found) > size or len(rows) <= size:
             return FactPage(found[:size], len(found) > size, revision, instant)
+        place = rows[-1].predicate, rows[-1].key
+
+
+def _last_revision(connection: Connection, store: int) -> Revision:
+    """Return the last revision that did anything to `store`."""
+    table = tables.stores
+    found = connection.scalar(select(table.c.revision).where(table.c.number == store))
+    return Revision(found or 0)
 
 
 def _at(
     store: int,
     pattern: AnyPattern,
-    revision: Revision,
-    instant: Instant,
+    moment: tuple[Revision, Instant],
     place: tuple[str, str] | None,
+    *,
+    is_newest: bool,
 ) -> Select[Any]:
-    """Return the query for what was stored at `revision`, in the order of pages."""
+    """Return the query for what was stored at `moment`, in the order of pages."""
+    revision, instant = moment
 
     def selected(table: Table) -> Select[Any]:
         query = select(table.c.predicate, table.c.key, table.c.args, table.c.expires_at).where(
@@ -159,8 +172,11 @@ def _at(
             query = query.where(tuple_(table.c.predicate, table.c.key) > tuple_(*place))
         return query
 
+    now = selected(tables.facts)
+    if is_newest:
+        return now.order_by(tables.facts.c.predicate, tables.facts.c.key)
     past = selected(tables.past_facts).where(tables.past_facts.c.deleted > revision)
-    both = union_all(selected(tables.facts), past).subquery()
+    both = union_all(now, past).subquery()
     return select(both).order_by(both.c.predicate, both.c.key)
 
 
@@ -238,8 +254,9 @@ def _stored_state(
     )
     facts: list[Fact] = []
     expiries: dict[Fact, Instant] = {}
+    decode = fact_decoder()
     for predicate, key, args, expires_at in rows:
-        fact = decode_fact(predicate, key, args)
+        fact = decode(predicate, key, args)
         facts.append(fact)
         if expires_at is not None:
             expiries[fact] = Instant(expires_at)

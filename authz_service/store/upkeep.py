@@ -13,7 +13,7 @@ from authz_service.facts.instant import Instant
 from authz_service.facts.revision import Revision
 from authz_service.store import tables
 from authz_service.store.pack import Pack
-from authz_service.store.rows import Effect, Mark, decode_fact
+from authz_service.store.rows import Effect, Mark, fact_decoder
 
 
 def remove_expired(pack: Pack, most: int) -> int:
@@ -27,8 +27,9 @@ def remove_expired(pack: Pack, most: int) -> int:
         .limit(most)
     ).all()
     by_store: defaultdict[int, list[Fact]] = defaultdict(list)
+    decode = fact_decoder()
     for store, predicate, key, args in rows:
-        by_store[store].append(decode_fact(predicate, key, args))
+        by_store[store].append(decode(predicate, key, args))
     removed = 0
     for store, facts in by_store.items():
         pack.ledger.fetch(store, facts)

@@ -80,8 +80,11 @@ def write_facts(
     results = tuple(draft.apply(index, write) for index, write in enumerate(request.writes))
     if effects := draft.effects():
         revision = pack.advance_facts(store, effects)
+        for_ever = Stored(revision, None)
         for mark, fact, expires_at in effects:
-            after = None if mark is Mark.DELETED else Stored(revision, expires_at)
+            after = None if mark is Mark.DELETED else for_ever
+            if expires_at is not None:
+                after = Stored(revision, expires_at)
             pack.ledger.put(store, fact, after, revision)
     token = pack.token(store)
     if key is not None:

@@ -793,13 +793,14 @@ def pages_show_each_fact_of_a_revision_once(world: World) -> None:
 @promise
 def an_export_is_of_one_revision(world: World) -> None:
     store = world.open()
-    facts = {role(str(number)) for number in range(2500)}
+    # Three pages, of which all but the first are read when the facts are gone.
+    facts = {role(str(number)) for number in range(12_500)}
     write(store, *insert(*facts))
     export = store.export("default", roles(where="acme"))
     seen = [next(export).fact]
     write(store, DeleteMatching(roles()))
     seen += [one.fact for one in export]
-    assert (len(seen), set(seen)) == (2500, facts)
+    assert (len(seen), set(seen)) == (12_500, facts)
     assert (export.revision, facts_now(store)) == (1, set())
 
 

@@ -70,7 +70,7 @@ def forgets_preconditions(patch: pytest.MonkeyPatch) -> None:
 
 def lets_the_last_of_a_pack_win(patch: pytest.MonkeyPatch) -> None:
     """Each write sees what was stored before the pack, not what its neighbours did."""
-    patch.setattr(Ledger, "stored", lambda self, store, fact: self._before[store][fact])
+    patch.setattr(Ledger, "stored", lambda self, store, fact: self._rows[store][fact].before)
 
 
 def keeps_the_incarnation(patch: pytest.MonkeyPatch) -> None:
