@@ -158,6 +158,10 @@ class Server:
                 # Beyond this the transport answers by itself, without a reason of ours.
                 ("grpc.max_receive_message_length", 2 * self._settings.max_request_bytes),
                 ("grpc.so_reuseport", 0),
+                # Clients that wait long ask now and then whether anybody is there; by default that is refused.
+                ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+                # Who is gone without a word does not keep a stream for ever.
+                ("grpc.keepalive_time_ms", 60_000),
             ],
         )
         self._add_services(server)

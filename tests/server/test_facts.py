@@ -2,10 +2,13 @@
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
+import socket
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -544,6 +547,86 @@ def test_a_watcher_learns_of_a_restore(client, tmp_path):
     assert refused.value.reason == "REVISION_UNKNOWN"
     with pytest.raises(authz.Refused):
         next(client.watch_facts(token))
+
+
+class Relay:
+    """Passes bytes on between clients and a target, until `lose` drops without a word what its connections carry."""
+
+    def __init__(self, target: str) -> None:
+        self._address = target.split(":")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._lost = threading.Event()
+        self._ended = threading.Semaphore(0)
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose(self) -> None:
+        self._lost.set()
+        self._lost = threading.Event()
+
+    def close(self) -> None:
+        """Call when the clients are closed."""
+        self._listener.close()
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for _ in self._sockets:
+            self._ended.acquire(timeout=5)
+        for one in self._sockets:
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._address)
+                self._sockets += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(
+                        target=self._pass, args=(*pair, self._lost), daemon=True
+                    ).start()
+
+    def _pass(self, source, to, lost) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if not lost.is_set():
+                    to.sendall(data)
+        with contextlib.suppress(OSError):
+            to.shutdown(socket.SHUT_RDWR)
+        self._ended.release()
+
+
+def test_a_watcher_finds_out_that_its_connection_was_lost(service, client, monkeypatch):
+    """No end of the stream tells it; and as long as it is quiet and not lost, nothing ends it."""
+    quick = {
+        "grpc.keepalive_time_ms": 1500,
+        "grpc.keepalive_timeout_ms": 1000,
+        "grpc.http2.ping_timeout_ms": 1000,
+    }
+    options = {**dict(authz._client.CHANNEL_OPTIONS), **quick}
+    assert options.keys() == dict(authz._client.CHANNEL_OPTIONS).keys()
+    monkeypatch.setattr("authz._client.CHANNEL_OPTIONS", tuple(options.items()))
+    relay = Relay(service.target)
+    with authz.Client(relay.target, timeout=10) as other:
+        watching = other.watch_facts()
+        next(watching)
+        time.sleep(7)
+        assert "WatchFacts" not in "".join(
+            line for line in metrics(service) if "handled_total" in line
+        )
+        relay.lose()
+        client.write_facts(insert=[role("ann")])
+        [change] = changes(watching, 1)
+        assert change.inserted == (StoredFact(role("ann")),)
+        watching.close()
+    relay.close()
+
+
+def metrics(service) -> list[str]:
+    url = f"http://127.0.0.1:{service.metrics_port}/metrics"
+    with urllib.request.urlopen(url) as answer:
+        return answer.read().decode().splitlines()
 
 
 @pytest.mark.usefixtures("client")

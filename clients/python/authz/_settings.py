@@ -17,6 +17,12 @@ CHANNEL_OPTIONS: Final = (
     # A service that restarts is found again within a second.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # A connection that was lost without a word is found out while a call waits for something, however
+    # long it is quiet: whoever watches must not believe for ever that nothing happens.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
     # A page of 1000 facts, or a policy of 100 files.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     # The findings about a policy travel in the trailers; 8 KiB, gRPC's default, would cut them.
