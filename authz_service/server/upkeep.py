@@ -35,7 +35,7 @@ class Upkeep:
             return False
 
     async def run(self) -> None:
-        """Do what is due. A database that cannot be used now is tried again at the next run."""
+        """Do what is due. What fails is tried again at the next run."""
         try:
             removed = await asyncio.to_thread(self._store.remove_expired)
             if removed:
@@ -46,3 +46,6 @@ class Upkeep:
                 _log.info("history compacted", begins_at=reached)
         except StoreUnavailable as error:
             _log.warning("upkeep put off", cause=error.message)
+        # What ended here would never be done again, and nobody would notice.
+        except Exception as error:  # noqa: BLE001
+            _log.error("upkeep failed", exc_info=error)

@@ -20,7 +20,8 @@ from authz_service.replica.replica import Replica
 from authz_service.server import codec
 from authz_service.store.fact_store import FactStore
 
-_PAGE = 100
+# So many revisions of up to 1000 facts, or one that has more, are held for a watcher that reads slowly.
+_PAGE = 16
 _LOOK_SECONDS = 0.02
 
 _CHECKPOINT_SECONDS = 10.0
