@@ -22,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +61,20 @@ class Databases(NamedTuple):
     bare: str
 
 
+class Spent:
+    """Time that went by, by the clock and on the processors, of which a busy machine changes the first only."""
+
+    def __init__(self) -> None:
+        self.seconds = self.cpu = 0.0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        yield
+        self.seconds += time.perf_counter() - start
+        self.cpu += time.process_time() - cpu_start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--facts", type=int, default=1_000_000)
@@ -78,7 +92,9 @@ def main() -> None:
         for databases in (_sqlite(Path(folder), "waiting"), _postgresql(server, "waiting")):
             targets += print_group_commit(databases, max(facts // 500, 64))
         print(f"\n## Import and export of {facts:,} facts: microseconds for each\n")
-        print(f"{'database':12}{'':9}{'store':>10}{'bare':>10}{'times':>8}{'growth':>10}")
+        print(f"{'':21}{'time':>26}{'CPU of this process':>30}")
+        columns = f"{'store':>10}{'bare':>10}{'times':>8}"
+        print(f"{'database':12}{'':9}{columns}{columns}{'growth':>10}")
         for databases in (_sqlite(Path(folder), "facts"), _postgresql(server, "facts")):
             targets += print_import_and_export(databases, facts)
     print_targets(targets)
@@ -129,40 +145,49 @@ def print_import_and_export(databases: Databases, count: int) -> list[Target]:
     store = FactStore.open(databases.store)
     FactStore.open(databases.bare).close()
     bare = dialect.open_engine(databases.bare)
-    seconds_in = bare_in = 0.0
+    imported, inserted = Spent(), Spent()
     resident_before = grown_by = 0
     source = facts(count)
     done = 0
     while turn := list(islice(source, TURN)):
         packs = [turn[start : start + PACK] for start in range(0, len(turn), PACK)]
-        seconds_in += import_facts(store, policy, packs)
-        bare_in += insert_bare(databases, packs)
+        with imported.counted():
+            import_facts(store, policy, packs)
+        insert_bare(databases, packs, inserted)
         done += len(turn)
         if resident_before == 0 and done >= count / 10:
             resident_before = resident()
         grown_by = max(grown_by, resident() - resident_before if resident_before else 0)
-    _print_row(databases.kind, "import", (seconds_in / count, bare_in / count), grown_by)
+    _print_row(f"{databases.kind:12}import", count, imported, inserted, grown_by)
 
-    seconds_out, bare_out, grown_out = export_facts(store, bare, count)
+    exported, selected = Spent(), Spent()
+    grown_out = export_facts(store, bare, count, exported, selected)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    _print_row(databases.kind, "export", (seconds_out / count, bare_out / count), grown_out)
+    _print_row(f"{databases.kind:12}export", count, exported, selected, grown_out)
     print(f"{databases.kind:12}peak of this process so far: {peak:.0f} MiB", flush=True)
     store.close()
     bare.dispose()
     kind = databases.kind
     return [
-        Target(f"{kind}, import beside bare inserts", seconds_in / bare_in, AT_MOST_TIMES, "times"),
+        Target(
+            f"{kind}, import beside bare inserts",
+            imported.seconds / inserted.seconds,
+            AT_MOST_TIMES,
+            "times",
+        ),
         Target(f"{kind}, growth while importing", grown_by / _MIB, AT_MOST_MIB, "MiB"),
         Target(
-            f"{kind}, export beside a bare SELECT", seconds_out / bare_out, AT_MOST_TIMES, "times"
+            f"{kind}, export beside a bare SELECT",
+            exported.seconds / selected.seconds,
+            AT_MOST_TIMES,
+            "times",
         ),
         Target(f"{kind}, growth while exporting", grown_out / _MIB, AT_MOST_MIB, "MiB"),
     ]
 
 
-def import_facts(store: FactStore, policy: Policy, packs: list[list[Fact]]) -> float:
-    """Check and write the packs, one while the one before is committed; return the seconds."""
-    start = time.perf_counter()
+def import_facts(store: FactStore, policy: Policy, packs: list[list[Fact]]) -> None:
+    """Check and write the packs, one while the one before is committed."""
     waiting: deque[Future[Written]] = deque()
     for pack in packs:
         for fact in pack:
@@ -172,48 +197,46 @@ def import_facts(store: FactStore, policy: Policy, packs: list[list[Fact]]) -> f
         waiting.append(store.submit("default", WriteRequest([Insert(fact) for fact in pack])))
     for future in waiting:
         future.result()
-    return time.perf_counter() - start
 
 
-def export_facts(store: FactStore, bare: Engine, count: int) -> tuple[float, float, int]:
-    """Export all facts, and SELECT them, in turns; return the seconds of both, and the growth of memory."""
+def insert_bare(databases: Databases, packs: list[list[Fact]], spent: Spent) -> None:
+    """Insert the rows of the same facts with the driver alone, a commit for each pack."""
+    rows = [[(0, *fact_columns(fact), 1, None) for fact in pack] for pack in packs]
+    engine = dialect.open_engine(databases.bare)
+    with (
+        engine.connect() as opened,
+        opened.execution_options(writing=True) as connection,
+        spent.counted(),
+    ):
+        for some in rows:
+            with connection.begin():
+                dialect.insert_rows(connection, tables.facts, some)
+    engine.dispose()
+
+
+def export_facts(
+    store: FactStore, bare: Engine, count: int, exporting: Spent, selecting: Spent
+) -> int:
+    """Export all facts, and SELECT them, in turns; return the growth of memory."""
     table = tables.facts.c
     query = select(table.predicate, table.key, table.args, table.expires_at).where(table.store == 0)
     resident_before = grown_by = found = bare_found = 0
     with bare.connect() as connection:
-        start = time.perf_counter()
-        exported = store.export("default")
-        seconds = time.perf_counter() - start
-        start = time.perf_counter()
-        rows = connection.execute(query, execution_options={"stream_results": True})
-        bare_seconds = time.perf_counter() - start
+        with exporting.counted():
+            exported = store.export("default")
+        with selecting.counted():
+            rows = connection.execute(query, execution_options={"stream_results": True})
         parts = rows.partitions(PACK)
         while bare_found < count:
-            start = time.perf_counter()
-            found += sum(1 for _ in islice(exported, TURN))
-            seconds += time.perf_counter() - start
-            start = time.perf_counter()
-            bare_found += sum(len(part) for part in islice(parts, TURN // PACK))
-            bare_seconds += time.perf_counter() - start
+            with exporting.counted():
+                found += sum(1 for _ in islice(exported, TURN))
+            with selecting.counted():
+                bare_found += sum(len(part) for part in islice(parts, TURN // PACK))
             if found >= count / 10:
                 resident_before = resident_before or resident()
                 grown_by = max(grown_by, resident() - resident_before)
     assert found == bare_found == count
-    return seconds, bare_seconds, grown_by
-
-
-def insert_bare(databases: Databases, packs: list[list[Fact]]) -> float:
-    """Insert the rows of the same facts with the driver alone, a commit for each pack; return the seconds."""
-    rows = [[(0, *fact_columns(fact), 1, None) for fact in pack] for pack in packs]
-    engine = dialect.open_engine(databases.bare)
-    with engine.connect() as opened, opened.execution_options(writing=True) as connection:
-        start = time.perf_counter()
-        for some in rows:
-            with connection.begin():
-                dialect.insert_rows(connection, tables.facts, some)
-        seconds = time.perf_counter() - start
-    engine.dispose()
-    return seconds
+    return grown_by
 
 
 def facts(count: int) -> Iterator[Fact]:
@@ -225,9 +248,11 @@ def facts(count: int) -> Iterator[Fact]:
         yield Fact("has_role", (user, string("reader"), repository))
 
 
-def _print_row(kind: str, what: str, seconds: tuple[float, float], grown_by: int) -> None:
-    here, bare = (1e6 * one for one in seconds)
-    print(f"{kind:12}{what:9}{here:>10.1f}{bare:>10.1f}{here / bare:>8.2f}", end="")
+def _print_row(what: str, count: int, store: Spent, bare: Spent, grown_by: int) -> None:
+    print(f"{what:21}", end="")
+    for here, beside in ((store.seconds, bare.seconds), (store.cpu, bare.cpu)):
+        print(f"{1e6 * here / count:>10.1f}{1e6 * beside / count:>10.1f}", end="")
+        print(f"{here / beside:>8.2f}", end="")
     print(f"{grown_by / _MIB:>6.1f} MiB", flush=True)
 
 

@@ -55,6 +55,9 @@ _POSTGRESQL_SETTINGS: Final = (
     "SET lock_timeout = '10s'",
     # A process that was stopped in the middle of a write gives the lock back.
     "SET idle_in_transaction_session_timeout = '60s'",
+    # Pages are in the order of a key. Without statistics, as after an import, PostgreSQL would rather read and
+    # sort for each page all that is left.
+    "SET enable_sort = off",
 )
 
 # Any number; every program that changes these tables must use the same.
