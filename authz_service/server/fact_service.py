@@ -181,7 +181,7 @@ class FactService(FactServiceServicer):
             raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
         response = pb.ReadFactsResponse(
             facts=[codec.fact_message(stored.fact) for stored in page.facts],
-            consistency_token=str(now._replace(revision=page.revision)),
+            consistency_token=str(page.token),
             policy_version=policy.version if policy else 0,
         )
         if page.has_more:

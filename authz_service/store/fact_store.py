@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from authz_service.errors import NoPolicy, PolicyNotFound
+from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, WriteRequest
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
@@ -228,14 +228,15 @@ class FactStore:
             head = reading.read_head(connection)
             number = store_number(connection, store)
             if revision is None:
-                moment = head.revision, self._now(head) if instant is None else instant
+                revision = head.revision
+                instant = self._now(head) if instant is None else instant
             else:
                 reading.check_kept(head, revision)
                 reading.check_made(number, revision)
                 if instant is None:
                     instant = reading.committed_at(connection, head, revision)
-                moment = revision, instant
-            return reading.read_page(connection, number, pattern, moment, after, size)
+            at = ConsistencyToken(head.incarnation, number, revision)
+            return reading.read_page(connection, at, pattern, instant, after, size)
 
     def export(
         self,
@@ -248,13 +249,13 @@ class FactStore:
         """Return all facts that match, as `read` would, in pages of one revision.
 
         Memory holds one page. Raises what `read` raises, also later: Compacted if the history of the revision
-        ends before the export does.
+        ends before the export does, StoreNotFound if the store does, whoever has its name then.
         """
         page = self.read(store, pattern, revision=revision, instant=instant, size=_EXPORTED_PAGE)
-        token = self.token(store)._replace(revision=page.revision)
-        return Export(token, page.instant, self._pages(store, pattern, page))
+        return Export(page.token, page.instant, self._pages(store, pattern, page))
 
     def _pages(self, store: str, pattern: AnyPattern, page: FactPage) -> Iterator[StoredFact]:
+        token = page.token
         while True:
             yield from page.facts
             if not page.has_more:
@@ -267,6 +268,8 @@ class FactStore:
                 after=page.facts[-1].fact,
                 size=_EXPORTED_PAGE,
             )
+            if page.token != token:
+                raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
 
     def revision_at(self, instant: Instant) -> Revision:
         """Return the last revision that was committed at `instant` or before. Raises Compacted."""

@@ -16,7 +16,7 @@ from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, Stor
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import PolicyVersion
-from authz_service.facts.revision import Revision
+from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.store import tables
 from authz_service.store.matching import conditions
 from authz_service.store.policies import policy_version
@@ -37,12 +37,19 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class FactPage:
-    """Facts in the order of pages, those of one revision that count at one instant."""
+    """Facts in the order of pages, those of one revision that count at one instant.
+
+    `token` is of the store and the life of the database that were read, in the same transaction.
+    """
 
     facts: Sequence[StoredFact]
     has_more: bool
-    revision: Revision
+    token: ConsistencyToken
     instant: Instant
+
+    @property
+    def revision(self) -> Revision:
+        return self.token.revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +125,14 @@ def revision_at(connection: Connection, head: Head, instant: Instant) -> Revisio
 
 def read_page(
     connection: Connection,
-    store: int,
+    at: ConsistencyToken,
     pattern: AnyPattern,
-    moment: tuple[Revision, Instant],
+    instant: Instant,
     after: Fact | None,
     size: int,
 ) -> FactPage:
-    """Return the first `size` facts behind `after` that match, and count at `moment`."""
-    revision, instant = moment
+    """Return the first `size` facts behind `after` that match, in the state of `at`, and count at `instant`."""
+    _, store, revision = at
     found: list[StoredFact] = []
     place = None if after is None else (after.predicate, fact_key(after))
     # Of patterns without arguments the database leaves nothing to ask.
@@ -133,14 +140,14 @@ def read_page(
     is_newest = _last_revision(connection, store) <= revision
     decode = fact_decoder()
     while True:
-        query = _at(store, pattern, moment, place, is_newest=is_newest).limit(size + 1)
+        query = _at(store, pattern, (revision, instant), place, is_newest=is_newest).limit(size + 1)
         rows = connection.execute(query).all()
         for predicate, key, args, expires_at in rows:
             fact = decode(predicate, key, args)
             if is_exact or pattern.matches(fact):
                 found.append(StoredFact(fact, expires_at))
         if len(found) > size or len(rows) <= size:
-            return FactPage(found[:size], len(found) > size, revision, instant)
+            return FactPage(found[:size], len(found) > size, at, instant)
         place = rows[-1].predicate, rows[-1].key
 
 
