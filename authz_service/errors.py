@@ -30,6 +30,8 @@ AuthzError
   EvaluationLimitReached     the question needed more work than allowed
   DeadlinePassed             the caller no longer waits for the answer
   StoreUnavailable           the database cannot be used now
+  ReplicaBehind              this process has not reached what the request demands, in time
+  ReplicaStale               this process has not heard from the database for too long
   ServiceStopping            what is followed without end, ends with the service
   PreparationFailed          the process that made a policy ready came to an end before that
 
@@ -223,6 +225,18 @@ class StoreUnavailable(AuthzError):
     """The database cannot be used now; what was asked has not been acknowledged."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class ReplicaBehind(AuthzError):
+    """The copy in memory is not as new as demanded, and did not become so in time; nothing was evaluated."""
+
+    reason = "REPLICA_BEHIND"
+
+
+class ReplicaStale(AuthzError):
+    """The copy in memory may lack what was committed longer ago than is allowed; nothing was evaluated."""
+
+    reason = "REPLICA_STALE"
 
 
 class ServiceStopping(AuthzError):

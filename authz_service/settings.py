@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     idempotency_hours: float = Field(
         24.0, gt=0, le=8760, description="so long writes are known by their idempotency key"
     )
+    max_staleness_seconds: float = Field(
+        300.0, gt=0, le=86400, description="so long questions are answered without the database"
+    )
     max_request_bytes: int = Field(
         4 * 2**20, ge=1024, le=64 * 2**20, description="larger requests are refused"
     )

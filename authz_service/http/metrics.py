@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.replica.replica import Replica
+from authz_service.replica.uptime import uptime
 from authz_service.telemetry import LATENCY_BUCKETS, Telemetry
 
 
@@ -111,6 +112,11 @@ class ServerCollector(Collector):
         yield policy
         yield GaugeMetricFamily(
             "authz_revision", "The newest applied revision.", value=self._replica.revision
+        )
+        yield GaugeMetricFamily(
+            "authz_replica_age_seconds",
+            "So long ago it was sure that everything committed is applied.",
+            value=uptime() - self._replica.applied.fresh_as_of,
         )
 
 

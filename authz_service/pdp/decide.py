@@ -7,6 +7,7 @@ Rule 3: on the event loop a question gets few steps. If these do not suffice, or
 """
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +17,12 @@ from itertools import count
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.engine.program import Budget, Question
-from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy
+from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy, ReplicaStale
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import instant_of
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.replica.replica import ActivePolicy, Replica, StoreState
+from authz_service.replica.replica import ActivePolicy, Applied, Replica, StoreState
+from authz_service.replica.uptime import uptime
 
 _QUICK_STEPS = 2000
 """Mostly less than a millisecond of the event loop, 10 ms at the worst that was found, where each step compares
@@ -40,6 +42,8 @@ class Moment:
     state: StoreState[LoadedPolicy]
     policy: ActivePolicy[LoadedPolicy]
     evaluated_at: datetime
+    age: float | None
+    """How many seconds ago it was sure that the state has everything in it; None for a state of the past."""
 
     @property
     def facts(self) -> FactSnapshot:
@@ -73,28 +77,44 @@ class PolicyDecisionPoint:
         replica: Replica[LoadedPolicy],
         *,
         evaluation_steps: int,
+        max_staleness: float = math.inf,
         clock: Callable[[], datetime] = utc_now,
+        age_clock: Callable[[], float] = uptime,
     ) -> None:
         self._replica = replica
         self._evaluation_steps = evaluation_steps
+        self._max_staleness = max_staleness
         self._clock = clock
+        self._age_clock = age_clock
         self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="evaluate")
         # A nonce for each start of the process and a counter are as unique as a UUID and much cheaper.
         self._nonce = secrets.token_hex(8)
         self._counter = count(1)
 
-    def moment(self, store: str) -> Moment:
-        """Return the newest applied state of `store` with the time of now.
+    @property
+    def age(self) -> float:
+        """How many seconds ago it was sure that the replica has everything."""
+        return self._age_clock() - self._replica.applied.fresh_as_of
 
-        Raises StoreNotFound, and NoPolicy if nothing was published yet.
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the replica is fresh enough to answer at all."""
+        return self.age <= self._max_staleness
+
+    def moment(self, store: str) -> Moment:
+        """Return the newest applied state of `store` with the time of now. Raises what `moment_of` does."""
+        return self.moment_of(store, self._replica.applied)
+
+    def moment_of(self, store: str, applied: Applied[LoadedPolicy]) -> Moment:
+        """Return the state of `store` in what is applied, with the time of now.
+
+        Raises ReplicaStale if it is too old, StoreNotFound, and NoPolicy if nothing was published yet.
         """
-        state = self._replica.state(store)
-        if state.policy is None:
-            message = (
-                f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
-            )
-            raise NoPolicy(message)
-        return Moment(state, state.policy, self._clock())
+        age = self._age_clock() - applied.fresh_as_of
+        if age > self._max_staleness:
+            raise _stale(age, self._max_staleness)
+        state = applied.state(store)
+        return Moment(state, active_policy(state), self._clock(), age)
 
     async def decide(
         self, moment: Moment, question: Question, context_facts: Sequence[Fact]
@@ -150,3 +170,20 @@ class PolicyDecisionPoint:
     def close(self) -> None:
         """Let evaluations that run come to their end, and start no new ones."""
         self._workers.shutdown(cancel_futures=True)
+
+
+def active_policy(state: StoreState[LoadedPolicy]) -> ActivePolicy[LoadedPolicy]:
+    """Return the policy that decides. Raises NoPolicy."""
+    if state.policy is None:
+        message = (
+            f"the store `{state.store}` has no policy yet; publish one with `authz policy publish`"
+        )
+        raise NoPolicy(message)
+    return state.policy
+
+
+def _stale(age: float, most: float) -> ReplicaStale:
+    return ReplicaStale(
+        f"this process has not heard from the database for {age:.0f} s, and {most:g} s are allowed; "
+        "ask another one, or try again"
+    )

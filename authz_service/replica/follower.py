@@ -1,20 +1,38 @@
 """Follower: keeps a replica at the head of the log, for whoever waits for a revision and for all others.
 
-Rule 1: one catching-up at a time, in a thread; who comes meanwhile shares what it brings.
+Rule 1: one round at a time, in a thread of its own; a round looks at the head and applies all that it shows.
+    Who comes meanwhile shares the next round, which begins after they came.
 Rule 2: a copy that is not what the log says (a gap, another life of the database) is loaded anew, beside the
     one that answers. It is never patched up by guessing.
+Rule 3: while the last round has failed, or waits in vain for the database, `trouble` says so, so that nobody
+    need wait to be told.
+Rule 4: a call to the database that does not return is given up, and its thread is left behind.
+Rule 5: what is counted in seconds here is counted in looks of this loop, so that a process that was stopped
+    for a while does not take that for a silence of the database.
 """
 
 import asyncio
 
 import structlog
 
-from authz_service.errors import AuthzError, ServiceStopping
+from authz_service.errors import AuthzError, ReplicaBehind, ServiceStopping, StoreUnavailable
 from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.replica.pulse import QUIET_SECONDS, Call
 from authz_service.replica.replica import P, Replica, ReplicaFault
+from authz_service.replica.worker import Worker
 
 _LOOK_SECONDS = 0.02
 """So often the head is looked at; with SQLite that takes some 0.1 ms."""
+
+_LONGEST_PAUSE = 0.5
+"""So often it is looked at when that has failed again and again."""
+
+_TICK_SECONDS = 1.0
+_SILENT_TICKS = 5
+_GIVEN_UP_TICKS = 30
+
+_MOST_LEFT = 4
+"""So many threads may hang in the database before the next one is waited for, however long it takes."""
 
 _log = structlog.get_logger("authz.replica")
 
@@ -24,24 +42,49 @@ class Follower:
 
     def __init__(self, replica: Replica[P]) -> None:
         self._replica = replica
-        self._turn = asyncio.Lock()
+        self._worker: Worker | None = None
+        self._left: list[Worker] = []
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
         self._is_ending = False
+        self._turns = 0
+        self._is_turning = False
+        self.trouble: StoreUnavailable | ReplicaBehind | None = None
+        """Why the replica does not move on; None while it does."""
+
+    @property
+    def signs(self) -> tuple[int, int]:
+        """What changes as long as the loop of `follow` turns, or waits for a round that gets on."""
+        return self._turns, self._replica.pulse.beats if self._is_turning else 0
+
+    @property
+    def patience(self) -> float:
+        """For how many seconds `signs` may stay as they are."""
+        return self._replica.pulse.patience if self._is_turning else QUIET_SECONDS
 
     async def reach(self, revision: Revision) -> None:
         """Return when the replica has applied `revision`, which was committed.
 
         Raises StoreUnavailable, and what `load_policy` of the replica raises.
         """
+        if self._replica.revision < revision and self._running is not None:
+            # It may be enough; if not, whatever became of it, the next one is.
+            await asyncio.wait([self._running])
         if self._replica.revision < revision:
-            async with self._turn:
-                if self._replica.revision < revision:
-                    await self._move()
+            await self.catch_up()
 
     async def catch_up(self) -> None:
         """Apply everything that is committed now. Raises what `reach` raises."""
-        async with self._turn:
-            await self._move()
+        # What is shared goes on when one of those who wait is cancelled.
+        await asyncio.shield(self.next_round())
+
+    def next_round(self) -> asyncio.Task[None]:
+        """Return the round that begins next, and at once if none is under way. It need not be awaited."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._round(self._running))
+            self._next.add_done_callback(_heard)
+        return self._next
 
     async def beyond(self, token: ConsistencyToken) -> None:
         """Return when the replica is beyond `token`, or is not a copy of that life of the database.
@@ -63,16 +106,19 @@ class Follower:
 
     async def follow(self, stopped: asyncio.Event) -> None:
         """Catch up again and again, until `stopped` is set. What fails is tried again."""
-        told = ""
+        told, pause = "", _LOOK_SECONDS
         while not stopped.is_set():
+            self._turns += 1
             try:
-                async with asyncio.timeout(_LOOK_SECONDS):
+                async with asyncio.timeout(pause):
                     await stopped.wait()
             except TimeoutError:
                 told = await self._try(told)
+                pause = min(2 * pause, _LONGEST_PAUSE) if told else _LOOK_SECONDS
 
     async def _try(self, told: str) -> str:
         """Catch up; tell of a failure, but not twice of the same."""
+        self._is_turning = True
         try:
             await self.catch_up()
         except AuthzError as error:
@@ -84,14 +130,38 @@ class Follower:
             if repr(error) != told:
                 _log.error("not following", reason="INTERNAL", exc_info=error)
             return repr(error)
+        finally:
+            self._is_turning = False
         if told:
             _log.info("following again", revision=self._replica.revision)
         return ""
 
+    async def _round(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        # Who comes from here on has come after this round began.
+        self._running, self._next = self._next, None
+        try:
+            await self._move()
+        except StoreUnavailable as error:
+            self.trouble = error
+            raise
+        except Exception:
+            message = "this process cannot apply what was committed; its log says why"
+            self.trouble = ReplicaBehind(message)
+            raise
+        else:
+            self.trouble = None
+        finally:
+            self._running = None
+
     async def _move(self) -> None:
         before = self._replica.incarnation, self._replica.revision
+        if self._worker is None:
+            self._worker = Worker("follow")
+        moving = asyncio.wrap_future(self._worker.run(self._catch_up))
         try:
-            await asyncio.to_thread(self._catch_up)
+            await self._watched(moving)
         finally:
             if before != (self._replica.incarnation, self._replica.revision):
                 self._moved.set()
@@ -100,9 +170,41 @@ class Follower:
                 if self._is_ending:
                     self._moved.set()
 
+    async def _watched(self, moving: asyncio.Future[None]) -> None:
+        """Wait for `moving`. Raises StoreUnavailable if a call to the database had to be given up."""
+        pulse = self._replica.pulse
+        call: Call | None = None
+        ticks = 0
+        while not (await asyncio.wait([moving], timeout=_TICK_SECONDS))[0]:
+            ticks = ticks + 1 if call is not None and pulse.call is call else 0
+            call = pulse.call
+            if ticks >= _SILENT_TICKS:
+                self.trouble = StoreUnavailable("the database does not answer; try again")
+            if call is not None and ticks >= _GIVEN_UP_TICKS and self._leave_worker(call):
+                moving.add_done_callback(_heard)
+                raise StoreUnavailable("the database has not answered for long; try again")
+        moving.result()
+
+    def _leave_worker(self, call: Call) -> bool:
+        """Leave the thread that waits for `call` behind; say whether that could be done."""
+        self._left = [worker for worker in self._left if worker.is_alive]
+        if len(self._left) >= _MOST_LEFT or not self._replica.pulse.give_up(call):
+            return False
+        if self._worker is not None:
+            self._worker.leave()
+            self._left.append(self._worker)
+            self._worker = None
+        return True
+
     def _catch_up(self) -> None:
         try:
             self._replica.catch_up()
         except ReplicaFault as error:
             _log.error("loading anew", cause=str(error))
             self._replica.load()
+
+
+def _heard(ended: "asyncio.Future[None]") -> None:
+    """Take note of the error that something may have ended with and that nobody waits for."""
+    if not ended.cancelled():
+        ended.exception()

@@ -4,7 +4,9 @@ Rule 1: batches are applied whole, in order, each exactly once; a gap or a repet
     stops the replica, never a guess.
 Rule 2: readers never wait. What they see moves by one assignment from one revision to the next.
 Rule 3: `load` and `catch_up` run one at a time, outside of the event loop. Only they change anything.
-Rule 4: facts are seen by readers with the indexes that their policy demands. When enough was written, one
+Rule 4: a copy is as fresh as the last look at the head after which all that it showed was applied; what counts
+    is when that look began.
+Rule 5: facts are seen by readers with the indexes that their policy demands. When enough was written, one
     thread beside merges it into a new base; the next `catch_up` takes that over, and nobody waits for it.
 The policy language is not known here: `load_policy` makes of a policy's files whatever readers need, and
 `demand_of` says which indexes that is going to read.
@@ -23,6 +25,8 @@ from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
+from authz_service.replica.pulse import Pulse
+from authz_service.replica.uptime import uptime
 from authz_service.store.fact_store import FactStore
 
 P = TypeVar("P")
@@ -66,12 +70,24 @@ class StoreState(Generic[P]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Applied(Generic[P]):
-    """All stores at one revision of one life of the database. Nothing in it changes after it was made."""
+class Applied(Generic[P]):
+    """All stores at one revision of one life of the database. Nothing in it changes after it was made.
+
+    Everything that was committed by the time `fresh_as_of` is in it; time is told by `uptime`.
+    """
 
     incarnation: str
     revision: Revision
     states: Mapping[str, StoreState[P]]
+    fresh_as_of: float
+
+    def state(self, store: str) -> StoreState[P]:
+        """Return the state of `store`. Raises StoreNotFound."""
+        state = self.states.get(store)
+        if state is None:
+            message = f"there is no store `{store}`"
+            raise StoreNotFound(message, field="store")
+        return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +106,23 @@ class Replica(Generic[P]):
         store: FactStore,
         load_policy: Callable[[Sequence[PolicyFile]], P],
         demand_of: Callable[[P], Demand | None] = lambda _: None,
+        clock: Callable[[], float] = uptime,
     ) -> None:
+        self.pulse = Pulse()
+        """The signs of life of whoever calls `load` or `catch_up`."""
         self._store = store
         self._load_policy = load_policy
         self._demand_of = demand_of
+        self._clock = clock
         self._merging = ThreadPoolExecutor(1, "merge")
         self._merge: _Merge[P] | None = None
         # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
-        self._applied: _Applied[P] = _Applied("", EMPTY, {})
+        self._applied: Applied[P] = Applied("", EMPTY, {}, float("-inf"))
+
+    @property
+    def applied(self) -> Applied[P]:
+        """All that is applied. What is to fit together is read from one of these."""
+        return self._applied
 
     @property
     def incarnation(self) -> str:
@@ -111,11 +136,7 @@ class Replica(Generic[P]):
 
     def state(self, store: str) -> StoreState[P]:
         """Return the newest state of `store`. Raises StoreNotFound."""
-        state = self._applied.states.get(store)
-        if state is None:
-            message = f"there is no store `{store}`"
-            raise StoreNotFound(message, field="store")
-        return state
+        return self._applied.state(store)
 
     def states(self) -> Sequence[StoreState[P]]:
         return tuple(self._applied.states.values())
@@ -125,7 +146,12 @@ class Replica(Generic[P]):
 
         Readers see what was here until all of it is there. What `load_policy` raises passes through.
         """
-        head, stored = self._store.load()
+        with self.pulse.loading():
+            self._load()
+
+    def _load(self) -> None:
+        began = self._clock()
+        head, stored = self.pulse.outside(self._store.load)
         states = {}
         for state in stored:
             policy = self._active(state.policy)
@@ -141,7 +167,7 @@ class Replica(Generic[P]):
             )
         # INVARIANT: what is merged became, by writes alone, what is applied.
         self._merge = None
-        self._applied = _Applied(head.incarnation, head.revision, states)
+        self._applied = Applied(head.incarnation, head.revision, states, began)
 
     def catch_up(self) -> None:
         """Apply every batch up to the head of the database, as it is now or later.
@@ -149,7 +175,8 @@ class Replica(Generic[P]):
         Raises ReplicaFault and StoreUnavailable, and passes on what `load_policy` raises. In each
         case this copy stays at the last revision that it has fully applied.
         """
-        now = self._store.head()
+        began = self._clock()
+        now = self.pulse.outside(self._store.head)
         head = now.revision
         if now.incarnation != self._applied.incarnation:
             raise ReplicaFault("the database was restored, its revisions are others now")
@@ -158,6 +185,8 @@ class Replica(Generic[P]):
         while self._applied.revision < head:
             for batch in self._following(head):
                 self._applied = self._after(self._applied, batch)
+                self.pulse.beat()
+        self._applied = replace(self._applied, fresh_as_of=began)
         self._finish_merge()
         self._begin_merge()
 
@@ -176,14 +205,14 @@ class Replica(Generic[P]):
     def _following(self, head: Revision) -> Sequence[ChangeBatch]:
         revision = self._applied.revision
         try:
-            batches = self._store.changes_after(revision)
+            batches = self.pulse.outside(lambda: self._store.changes_after(revision))
         except Compacted as error:
             raise ReplicaFault(f"the log after revision {revision} is no longer kept") from error
         if not batches:
             raise ReplicaFault(f"the log ends at {revision}, the head is {head}")
         return batches
 
-    def _after(self, applied: _Applied[P], batch: ChangeBatch) -> _Applied[P]:
+    def _after(self, applied: Applied[P], batch: ChangeBatch) -> Applied[P]:
         if batch.revision != applied.revision + 1:
             raise ReplicaFault(f"revision {batch.revision} in the log follows {applied.revision}")
         states = dict(applied.states)
@@ -197,7 +226,7 @@ class Replica(Generic[P]):
             states[batch.store] = self._changed(states[batch.store], batch)
         return replace(applied, revision=batch.revision, states=states)
 
-    def _created(self, applied: _Applied[P], batch: ChangeBatch) -> StoreState[P]:
+    def _created(self, applied: Applied[P], batch: ChangeBatch) -> StoreState[P]:
         return StoreState(
             batch.store,
             batch.revision,
@@ -244,7 +273,10 @@ class Replica(Generic[P]):
             self._applied = replace(self._applied, states=states)
 
     def _prepared(self, facts: FactSnapshot, policy: ActivePolicy[P] | None) -> FactSnapshot:
-        return facts.prepared(self._demand_of(policy.loaded) if policy else None)
+        demand = self._demand_of(policy.loaded) if policy else None
+        for _ in facts.preparing(demand):
+            self.pulse.beat()
+        return facts.prepared(demand)
 
     def _active(self, version: PolicyVersion | None) -> ActivePolicy[P] | None:
         return ActivePolicy(version, self._load_policy(version.files)) if version else None

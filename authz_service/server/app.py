@@ -32,6 +32,7 @@ from authz_service.errors import AuthzError
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
+from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.replica.follower import Follower
@@ -101,10 +102,14 @@ class Server:
         )
         self._replica: Replica[LoadedPolicy] = Replica(
             self._store,
-            lambda files: load_policy(files, lambda: False),
+            lambda files: load_policy(files, self._goes_on),
             lambda loaded: loaded.program.demand,
         )
-        self._pdp = PolicyDecisionPoint(self._replica, evaluation_steps=settings.evaluation_steps)
+        self._pdp = PolicyDecisionPoint(
+            self._replica,
+            evaluation_steps=settings.evaluation_steps,
+            max_staleness=settings.max_staleness_seconds,
+        )
         self._follower = Follower(self._replica)
         self._pap = PolicyAdministrationPoint(
             self._store,
@@ -132,6 +137,11 @@ class Server:
     def _load(self) -> None:
         with uncollected():
             self._replica.load()
+
+    def _goes_on(self) -> bool:
+        """Say that a policy which came with the log is never given up, and that this is not hung meanwhile."""
+        self._replica.pulse.beat()
+        return False
 
     async def publish(self, files: Sequence[PolicyFile]) -> PolicyPublished:
         """Make `files` the active policy of the default store, as an author's request would.
@@ -201,6 +211,7 @@ class Server:
         add_AuthorizationServiceServicer_to_server(
             AuthorizationService(
                 self._pdp,
+                Freshness(self._replica, self._follower),
                 self._telemetry,
                 max_batch_questions=self._settings.max_batch_questions,
             ),

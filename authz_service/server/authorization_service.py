@@ -5,10 +5,12 @@ import asyncio
 from authz.v1 import authorization_service_pb2 as pb
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
 
-from authz_service.errors import AuthzError, DeadlinePassed
+from authz_service.errors import AuthzError, DeadlinePassed, RevisionUnknown, TokenOfAnotherStore
+from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc, has_expired
+from authz_service.server.demands import TOKENS, consistency
 from authz_service.server.status import TABLE
 from authz_service.telemetry import Telemetry
 
@@ -19,21 +21,25 @@ class AuthorizationService(AuthorizationServiceServicer):
     def __init__(
         self,
         pdp: PolicyDecisionPoint,
+        freshness: Freshness,
         telemetry: Telemetry,
         *,
         max_batch_questions: int,
     ) -> None:
         self._pdp = pdp
+        self._freshness = freshness
         self._telemetry = telemetry
         self._max_batch_questions = max_batch_questions
 
     async def Authorize(  # noqa: N802 - the name is the contract's
         self,
         request: pb.AuthorizeRequest,
-        context: Rpc,  # noqa: ARG002 - the generated signature
+        context: Rpc,
     ) -> pb.AuthorizeResponse:
-        store = codec.store_name(request.store)
-        moment = self._pdp.moment(store)
+        if request.HasField("consistency"):
+            moment = await self._demanded(request, context)
+        else:
+            moment = self._pdp.moment(codec.store_name(request.store))
         decision = await self._decide(moment, request)
         return pb.AuthorizeResponse(
             decision=_decision(decision),
@@ -41,14 +47,17 @@ class AuthorizationService(AuthorizationServiceServicer):
             policy_version=moment.policy.version.version,
             evaluated_at=codec.timestamp(moment.evaluated_at),
             decision_id=decision.decision_id,
+            age=None if moment.age is None else codec.duration(moment.age),
         )
 
     async def BatchAuthorize(  # noqa: N802
         self, request: pb.BatchAuthorizeRequest, context: Rpc
     ) -> pb.BatchAuthorizeResponse:
-        store = codec.store_name(request.store)
         codec.check_count(len(request.questions), self._max_batch_questions, "questions")
-        moment = self._pdp.moment(store)
+        if request.HasField("consistency"):
+            moment = await self._demanded(request, context)
+        else:
+            moment = self._pdp.moment(codec.store_name(request.store))
         results = []
         for question in request.questions:
             if has_expired(context):
@@ -61,7 +70,26 @@ class AuthorizationService(AuthorizationServiceServicer):
             consistency_token=str(moment.state.token),
             policy_version=moment.policy.version.version,
             evaluated_at=codec.timestamp(moment.evaluated_at),
+            age=None if moment.age is None else codec.duration(moment.age),
         )
+
+    async def _demanded(
+        self, request: pb.AuthorizeRequest | pb.BatchAuthorizeRequest, rpc: Rpc
+    ) -> Moment:
+        """Return a moment that meets what `request` demands, as soon as there is one."""
+        store = codec.store_name(request.store)
+        demand = consistency(request.consistency)
+        if demand is None:
+            return self._pdp.moment(store)
+        try:
+            applied = await self._freshness.reached(store, demand, rpc.time_remaining())
+        except (RevisionUnknown, TokenOfAnotherStore) as error:
+            error.field = TOKENS
+            raise
+        if has_expired(rpc):
+            message = "the deadline passed before the demanded state was there"
+            raise DeadlinePassed(message)
+        return self._pdp.moment_of(store, applied)
 
     async def _result(self, moment: Moment, question: pb.Question) -> pb.QuestionResult:
         try:

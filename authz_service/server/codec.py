@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import NoReturn
 
 from authz.v1 import authorization_service_pb2, fact_pb2, fact_service_pb2, policy_service_pb2
-from google.protobuf import timestamp_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 
 from authz_service.engine.program import Question
 from authz_service.errors import (
@@ -183,13 +183,17 @@ def moment(message: AnyRead, now: Instant) -> Moment:
         case "at_token":
             return token(message.at_token, "at_token")
         case "at_time":
-            instant = _instant(message.at_time, "at_time")
-            if instant > now:
-                text = "the time is not past yet; leave it out to read what is there now"
-                raise MalformedValue(text, field="at_time")
-            return instant
+            return past_instant(message.at_time, "at_time", now)
         case _:
             return None
+
+
+def past_instant(message: timestamp_pb2.Timestamp, field: str, now: Instant) -> Instant:
+    instant = _instant(message, field)
+    if instant > now:
+        text = "the time is not past yet; leave it out to ask about what is there now"
+        raise MalformedValue(text, field=field)
+    return instant
 
 
 def token(text: str, field: str) -> ConsistencyToken:
@@ -322,6 +326,11 @@ def timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
     message = timestamp_pb2.Timestamp()
     message.FromDatetime(moment)
     return message
+
+
+def duration(seconds: float) -> duration_pb2.Duration:
+    whole = int(seconds)
+    return duration_pb2.Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
 
 
 def instant_message(instant: Instant | None) -> timestamp_pb2.Timestamp | None:

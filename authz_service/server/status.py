@@ -41,6 +41,8 @@ TABLE: dict[type[errors.AuthzError], grpc.StatusCode] = {
     errors.EvaluationLimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.ReplicaBehind: grpc.StatusCode.UNAVAILABLE,
+    errors.ReplicaStale: grpc.StatusCode.UNAVAILABLE,
     errors.ServiceStopping: grpc.StatusCode.UNAVAILABLE,
     errors.PreparationFailed: grpc.StatusCode.UNAVAILABLE,
 }

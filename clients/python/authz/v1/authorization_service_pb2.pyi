@@ -1,6 +1,7 @@
 import datetime
 
 from authz.v1 import fact_pb2 as _fact_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -21,40 +22,62 @@ DECISION_PERMIT: Decision
 DECISION_DENY: Decision
 
 class AuthorizeRequest(_message.Message):
-    __slots__ = ("store", "actor", "action", "resource", "context_facts")
+    __slots__ = ("store", "actor", "action", "resource", "context_facts", "consistency")
     STORE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
     store: str
     actor: _fact_pb2.Entity
     action: str
     resource: _fact_pb2.Entity
     context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
-    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ...) -> None: ...
+    consistency: Consistency
+    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...
+
+class Consistency(_message.Message):
+    __slots__ = ("minimize_latency", "at_least_as_fresh", "fully_consistent")
+    MINIMIZE_LATENCY_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _ClassVar[int]
+    FULLY_CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    minimize_latency: bool
+    at_least_as_fresh: AtLeastAsFresh
+    fully_consistent: bool
+    def __init__(self, minimize_latency: bool = ..., at_least_as_fresh: _Optional[_Union[AtLeastAsFresh, _Mapping]] = ..., fully_consistent: bool = ...) -> None: ...
+
+class AtLeastAsFresh(_message.Message):
+    __slots__ = ("consistency_tokens",)
+    CONSISTENCY_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    consistency_tokens: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, consistency_tokens: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("decision", "consistency_token", "policy_version", "evaluated_at", "decision_id")
+    __slots__ = ("decision", "consistency_token", "policy_version", "evaluated_at", "decision_id", "age")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     consistency_token: str
     policy_version: int
     evaluated_at: _timestamp_pb2.Timestamp
     decision_id: str
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision_id: _Optional[str] = ...) -> None: ...
+    age: _duration_pb2.Duration
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision_id: _Optional[str] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class BatchAuthorizeRequest(_message.Message):
-    __slots__ = ("store", "questions")
+    __slots__ = ("store", "questions", "consistency")
     STORE_FIELD_NUMBER: _ClassVar[int]
     QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
     store: str
     questions: _containers.RepeatedCompositeFieldContainer[Question]
-    def __init__(self, store: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[Question, _Mapping]]] = ...) -> None: ...
+    consistency: Consistency
+    def __init__(self, store: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[Question, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...
 
 class Question(_message.Message):
     __slots__ = ("actor", "action", "resource", "context_facts")
@@ -69,16 +92,18 @@ class Question(_message.Message):
     def __init__(self, actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ...) -> None: ...
 
 class BatchAuthorizeResponse(_message.Message):
-    __slots__ = ("results", "consistency_token", "policy_version", "evaluated_at")
+    __slots__ = ("results", "consistency_token", "policy_version", "evaluated_at", "age")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[QuestionResult]
     consistency_token: str
     policy_version: int
     evaluated_at: _timestamp_pb2.Timestamp
-    def __init__(self, results: _Optional[_Iterable[_Union[QuestionResult, _Mapping]]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    age: _duration_pb2.Duration
+    def __init__(self, results: _Optional[_Iterable[_Union[QuestionResult, _Mapping]]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class QuestionResult(_message.Message):
     __slots__ = ("decision", "error", "decision_id")

@@ -60,7 +60,8 @@ class AuthorizationServiceServicer(object):
 
         Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (the store has
         no policy yet), RESOURCE_EXHAUSTED (the evaluation limit was reached), DEADLINE_EXCEEDED
-        (nothing is evaluated after the deadline), UNAVAILABLE.
+        (nothing is evaluated after the deadline), UNAVAILABLE (also if what `consistency` demands cannot
+        be met in time, and if the process has not heard from its database for too long).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,8 @@ class AuthorizationServiceStub:
 
     Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (the store has
     no policy yet), RESOURCE_EXHAUSTED (the evaluation limit was reached), DEADLINE_EXCEEDED
-    (nothing is evaluated after the deadline), UNAVAILABLE.
+    (nothing is evaluated after the deadline), UNAVAILABLE (also if what `consistency` demands cannot
+    be met in time, and if the process has not heard from its database for too long).
     """
     BatchAuthorize: _grpc.UnaryUnaryMultiCallable[_authorization_service_pb2.BatchAuthorizeRequest, _authorization_service_pb2.BatchAuthorizeResponse]
     """Decides many questions against one snapshot and one time. Each question is answered or fails on
@@ -63,7 +64,8 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
 
     Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (the store has
     no policy yet), RESOURCE_EXHAUSTED (the evaluation limit was reached), DEADLINE_EXCEEDED
-    (nothing is evaluated after the deadline), UNAVAILABLE.
+    (nothing is evaluated after the deadline), UNAVAILABLE (also if what `consistency` demands cannot
+    be met in time, and if the process has not heard from its database for too long).
     """
     BatchAuthorize: _aio.UnaryUnaryMultiCallable[_authorization_service_pb2.BatchAuthorizeRequest, _authorization_service_pb2.BatchAuthorizeResponse]  # type: ignore[assignment]
     """Decides many questions against one snapshot and one time. Each question is answered or fails on
@@ -87,7 +89,8 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (bad request), NOT_FOUND (store), FAILED_PRECONDITION (the store has
         no policy yet), RESOURCE_EXHAUSTED (the evaluation limit was reached), DEADLINE_EXCEEDED
-        (nothing is evaluated after the deadline), UNAVAILABLE.
+        (nothing is evaluated after the deadline), UNAVAILABLE (also if what `consistency` demands cannot
+        be met in time, and if the process has not heard from its database for too long).
         """
 
     @_abc_1.abstractmethod

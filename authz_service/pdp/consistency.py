@@ -1,0 +1,110 @@
+"""Which state of a store may answer: the demands of a request, and how they are met.
+
+Rule 1: a demand is met, or the request fails. Nothing older than demanded ever answers.
+Rule 2: whether a demand is met is read off the state that answers, not off what was waited for.
+Rule 3: a demand that is met already costs no waiting and no I/O. One that cannot be met, since the database
+    cannot be reached, fails at once.
+Rule 4: every wait ends before its caller's deadline, so that the caller learns the reason.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from authz_service.engine.engines import LoadedPolicy
+from authz_service.errors import ReplicaBehind
+from authz_service.facts.revision import ConsistencyToken
+from authz_service.replica.follower import Follower
+from authz_service.replica.replica import Applied, Replica
+from authz_service.replica.uptime import uptime
+
+_LOOK_SECONDS = 0.02
+_LONGEST_WAIT = 30.0
+"""Who has no deadline waits so long."""
+
+_ANSWER_SECONDS = 0.05
+"""So long before the deadline a wait ends, or a tenth of the time that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeastAsFresh:
+    """A state that has everything in it that these tokens cover."""
+
+    tokens: tuple[ConsistencyToken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FullyConsistent:
+    """A state that has everything in it that was committed when the request arrived."""
+
+
+Consistency = AtLeastAsFresh | FullyConsistent
+"""What a request can demand; one that demands nothing is answered by what is there."""
+
+
+class Freshness:
+    """Waits until the replica is as new as demanded."""
+
+    def __init__(
+        self,
+        replica: Replica[LoadedPolicy],
+        follower: Follower,
+        clock: Callable[[], float] = uptime,
+    ) -> None:
+        self._replica = replica
+        self._follower = follower
+        self._clock = clock
+
+    async def reached(
+        self, store: str, demand: Consistency, seconds: float | None
+    ) -> Applied[LoadedPolicy]:
+        """Return what is applied, as soon as it meets `demand` for `store`.
+
+        Raises ReplicaBehind if that takes longer than a caller waits who has `seconds` left, StoreUnavailable
+        if it cannot be, and RevisionUnknown, TokenOfAnotherStore or StoreNotFound for tokens that the store
+        does not have.
+        """
+        arrived = self._clock()
+        applied = self._met(store, demand, arrived)
+        if applied is not None:
+            return applied
+        try:
+            async with asyncio.timeout(_longest_wait(seconds)):
+                return await self._wait(store, demand, arrived)
+        except TimeoutError:
+            message = "this process did not become as fresh as demanded in time; try again"
+            raise ReplicaBehind(message) from None
+
+    async def _wait(self, store: str, demand: Consistency, arrived: float) -> Applied[LoadedPolicy]:
+        following: asyncio.Task[None] | None = None
+        while (applied := self._met(store, demand, arrived)) is None:
+            if (trouble := self._follower.trouble) is not None:
+                # Not the same one: others are told it, too.
+                raise type(trouble)(trouble.message)
+            if following is None or following.done():
+                following = self._follower.next_round()
+            # A long round may bring what is demanded long before its end.
+            await asyncio.wait([following], timeout=_LOOK_SECONDS)
+        return applied
+
+    def _met(self, store: str, demand: Consistency, arrived: float) -> Applied[LoadedPolicy] | None:
+        """Return what is applied if it meets `demand`. Raises the error if that can never be."""
+        applied = self._replica.applied
+        is_newest = applied.fresh_as_of >= arrived
+        if isinstance(demand, FullyConsistent):
+            return applied if is_newest else None
+        for token in demand.tokens:
+            is_reached = (
+                token.incarnation == applied.incarnation and token.revision <= applied.revision
+            )
+            if not is_reached and not is_newest:
+                return None
+            # The copy is as new as the token, or has all that there is: what it says holds.
+            token.checked(applied.incarnation, applied.state(store).number, applied.revision)
+        return applied
+
+
+def _longest_wait(seconds: float | None) -> float:
+    if seconds is None:
+        return _LONGEST_WAIT
+    return min(_LONGEST_WAIT, seconds - min(_ANSWER_SECONDS, seconds / 10))

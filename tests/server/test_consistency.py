@@ -1,0 +1,214 @@
+"""What requests demand of the state that answers, over the wire: two servers on one database, one of which lags."""
+
+import re
+import time
+import urllib.request
+
+import grpc
+import pytest
+from authz.v1 import authorization_service_pb2 as pb
+from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from authz_service.pdp.consistency import Freshness
+from authz_service.replica import follower
+
+POLICY = """
+actor User {}
+resource Document {
+  permissions = ["read"];
+  roles = ["reader"];
+  "read" if "reader";
+}
+"""
+
+
+def ask(service, **consistency) -> pb.AuthorizeResponse:
+    request = pb.AuthorizeRequest(
+        actor={"type": "User", "id": "ann"},
+        action="read",
+        resource={"type": "Document", "id": "d"},
+        consistency=consistency or None,
+    )
+    return AuthorizationServiceStub(service.channel).Authorize(request, timeout=10)
+
+
+def ask_batch(service, **consistency) -> pb.BatchAuthorizeResponse:
+    question = pb.Question(
+        actor={"type": "User", "id": "ann"},
+        action="read",
+        resource={"type": "Document", "id": "d"},
+    )
+    request = pb.BatchAuthorizeRequest(questions=[question], consistency=consistency)
+    return AuthorizationServiceStub(service.channel).BatchAuthorize(request, timeout=10)
+
+
+def at_least(*tokens: str) -> dict:
+    return {"at_least_as_fresh": {"consistency_tokens": tokens}}
+
+
+def permits(response: pb.AuthorizeResponse) -> bool:
+    assert response.decision in (pb.DECISION_PERMIT, pb.DECISION_DENY)
+    return response.decision == pb.DECISION_PERMIT
+
+
+def refusal(call, *arguments, **consistency) -> tuple[str, str, str]:
+    """Return code, reason and field of the status."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(*arguments, **consistency)
+    reason = field = ""
+    for detail in rpc_status.from_call(caught.value).details:
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        if detail.Unpack(info):
+            reason = info.reason
+        elif detail.Unpack(bad):
+            field = bad.field_violations[0].field
+    return caught.value.code().name, reason, field
+
+
+def metric(service, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.metrics_port}/metrics") as answer:
+        return float(re.search(rf"^{name} (.*)$", answer.read().decode(), re.MULTILINE)[1])
+
+
+@pytest.fixture
+def pair(start, monkeypatch):
+    """Two servers of one database; neither looks for what the other has written unless it is asked to."""
+    writer = start()
+    writer.client.publish_policy({"policy.polar": POLICY})
+    monkeypatch.setattr(follower, "_LOOK_SECONDS", 3600.0)
+    reader = start()
+    return writer, reader
+
+
+FACT = 'has_role(User:ann, "reader", Document:d)'
+
+
+def test_the_default_is_what_is_there(pair):
+    writer, reader = pair
+    writer.client.write_facts(insert=[FACT])
+    assert permits(ask(writer))
+    assert not permits(ask(reader))
+    assert not permits(ask(reader, minimize_latency=True))
+
+
+def test_read_your_writes_with_a_token(pair):
+    writer, reader = pair
+    token = writer.client.write_facts(insert=[FACT]).consistency_token
+    answer = ask(reader, **at_least(token))
+    assert permits(answer)
+    assert answer.consistency_token == token
+    token = writer.client.write_facts(delete=[FACT]).consistency_token
+    batch = ask_batch(reader, **at_least(token))
+    assert batch.results[0].decision == pb.DECISION_DENY
+    assert batch.consistency_token == token
+
+
+def test_fully_consistent(pair):
+    writer, reader = pair
+    writer.client.write_facts(insert=[FACT])
+    assert permits(ask(reader, fully_consistent=True))
+    writer.client.write_facts(delete=[FACT])
+    assert ask_batch(reader, fully_consistent=True).results[0].decision == pb.DECISION_DENY
+
+
+@pytest.mark.parametrize("demand", ["token", "fully"])
+def test_what_was_demanded_would_be_missed(pair, monkeypatch, demand):
+    """The tests above can fail: without the protection the answer is of an older state."""
+
+    async def reached(self, _store, _demand, _seconds):
+        return self._replica.applied
+
+    monkeypatch.setattr(Freshness, "reached", reached)
+    writer, reader = pair
+    token = writer.client.write_facts(insert=[FACT]).consistency_token
+    demanded = at_least(token) if demand == "token" else {"fully_consistent": True}
+    assert not permits(ask(reader, **demanded))
+
+
+def test_revoke_then_grant_by_content(pair):
+    """The new enemy: who saw the second write must not be answered by a state without the first."""
+    writer, reader = pair
+    writer.client.write_facts(insert=[FACT])
+    assert permits(ask(reader, fully_consistent=True))
+    writer.client.write_facts(delete=[FACT])
+    token = writer.client.write_facts(
+        insert=['has_role(User:bob, "reader", Document:d)']
+    ).consistency_token
+    assert permits(ask(reader))
+    assert not permits(ask(reader, **at_least(token)))
+
+
+def test_a_policy_has_tokens_too(pair):
+    writer, reader = pair
+    writer.client.write_facts(insert=[FACT])
+    without = POLICY.replace('"read" if "reader";', '"read" if "reader" and is_open(resource);')
+    published = writer.client.publish_policy({"policy.polar": without})
+    answer = ask(reader, **at_least(published.consistency_token))
+    assert answer.policy_version == published.version == 2
+    assert not permits(answer)
+
+
+def test_answers_tell_their_age(start):
+    service = start()
+    service.client.publish_policy({"policy.polar": POLICY})
+    for answer in (ask(service), ask(service, fully_consistent=True)):
+        assert answer.HasField("age")
+        assert 0 <= answer.age.ToTimedelta().total_seconds() < 2
+    assert ask_batch(service, minimize_latency=True).HasField("age")
+    assert 0 <= metric(service, "authz_replica_age_seconds") < 2
+
+
+def test_the_age_grows_until_a_look(pair):
+    _, reader = pair
+    time.sleep(0.3)
+    assert ask(reader).age.ToTimedelta().total_seconds() >= 0.3
+    assert metric(reader, "authz_replica_age_seconds") >= 0.3
+    assert ask(reader, fully_consistent=True).age.ToTimedelta().total_seconds() < 0.3
+    assert ask(reader).age.ToTimedelta().total_seconds() < 0.3
+
+
+@pytest.fixture
+def lagging(start, monkeypatch):
+    service = start(max_staleness_seconds=0.5)
+    service.client.publish_policy({"policy.polar": POLICY})
+    monkeypatch.setattr(follower, "_LOOK_SECONDS", 3600.0)
+    time.sleep(1)
+    return service
+
+
+def test_nothing_is_decided_by_what_is_too_old(lagging):
+    for demand in ({}, {"minimize_latency": True}):
+        assert refusal(ask, lagging, **demand) == ("UNAVAILABLE", "REPLICA_STALE", "")
+    assert refusal(ask_batch, lagging, minimize_latency=True)[1] == "REPLICA_STALE"
+    token = lagging.client.get_policy().consistency_token
+    assert refusal(ask, lagging, **at_least(token))[1] == "REPLICA_STALE"
+    # A look at the head is all that it takes.
+    assert not permits(ask(lagging, fully_consistent=True))
+    assert not permits(ask(lagging))
+
+
+def test_demands_that_say_nothing(shared):
+    for demand in (
+        {"minimize_latency": False},
+        {"fully_consistent": False},
+    ):
+        expected = ("INVALID_ARGUMENT", "MISSING_FIELD", "consistency")
+        assert refusal(ask, shared, **demand) == expected
+    field = "consistency.at_least_as_fresh.consistency_tokens"
+    assert refusal(ask, shared, **at_least()) == ("INVALID_ARGUMENT", "MISSING_FIELD", field)
+    assert refusal(ask, shared, **at_least("nonsense"))[1:] == ("INVALID_TOKEN", field)
+    many = [shared.client.create_store("other")] * 101
+    assert refusal(ask, shared, **at_least(*many))[1:] == ("REQUEST_TOO_LARGE", field)
+
+
+def test_tokens_that_the_store_does_not_have(start):
+    service = start()
+    service.client.publish_policy({"policy.polar": POLICY})
+    field = "consistency.at_least_as_fresh.consistency_tokens"
+    other = service.client.create_store("other")
+    expected = ("INVALID_ARGUMENT", "TOKEN_OF_ANOTHER_STORE", field)
+    assert refusal(ask, service, **at_least(other)) == expected
+    token = service.client.get_policy().consistency_token
+    assert permits(ask(service, **at_least(token))) is False
