@@ -104,6 +104,11 @@ class Follower:
         self._is_ending = True
         self._moved.set()
 
+    def close(self) -> None:
+        """Let the thread of the rounds end. Call when nobody waits for one any more."""
+        if self._worker is not None:
+            self._worker.leave()
+
     async def follow(self, stopped: asyncio.Event) -> None:
         """Catch up again and again, until `stopped` is set. What fails is tried again."""
         told, pause = "", _LOOK_SECONDS

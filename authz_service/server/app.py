@@ -1,7 +1,8 @@
 """The server from start to stop: build, load, serve, drain.
 
 Readiness is the gRPC health of each service. PolicyService and StoreService serve from the start; the others,
-and the server as a whole (the empty name), as soon as some store has a policy to decide by.
+and the server as a whole (the empty name), while some store has a policy to decide by, and the copy in
+memory is fresh enough to decide at all.
 """
 
 import asyncio
@@ -47,6 +48,7 @@ from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, prepared
 from authz_service.server.store_service import StoreService
 from authz_service.server.upkeep import Upkeep
+from authz_service.server.watchdog import Watchdog, end_process
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
 from authz_service.telemetry import Telemetry
@@ -65,6 +67,11 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 # A thread that computes gives the lock away after so long. The default of 5 ms is what a question would wait
 # for each time while a policy is compiled; shorter costs little, as threads switch only when one waits.
 _SWITCH_SECONDS = 0.0001
+
+_HEALTH_SECONDS = 0.25
+
+# So long after its time requests may come to an end by themselves.
+_LEAVING_SECONDS = 5.0
 
 _log = structlog.get_logger("authz.server")
 
@@ -119,6 +126,7 @@ class Server:
             partial(failed_tests, settings.evaluation_steps),
         )
         self._stopped = asyncio.Event()
+        self._was_fresh = True
         self._beside: list[asyncio.Task[None]] = []
         self._server: aio.Server | None = None
         self._metrics: MetricsServer | None = None
@@ -183,23 +191,34 @@ class Server:
         self._beside = [
             asyncio.create_task(self._follower.follow(self._stopped)),
             asyncio.create_task(self._keep_up()),
+            asyncio.create_task(self._tell_health()),
         ]
         ports = Ports(grpc_port, self._metrics.port)
         _log.info("serving", grpc_port=ports.grpc, metrics_port=ports.metrics)
         return ports
 
-    async def stop(self) -> None:
-        """Refuse new requests, let running ones end within `shutdown_seconds`, close the store."""
-        _log.info("stopping")
+    @property
+    def follower(self) -> Follower:
+        """Whose signs of life tell whether this process may serve."""
+        return self._follower
+
+    async def leave(self) -> None:
+        """Refuse new requests, at the listener too, and let running ones end within `shutdown_seconds`."""
         await self._health.enter_graceful_shutdown()
         self._follower.end()
         if self._server is not None:
             await self._server.stop(self._settings.shutdown_seconds)
+
+    async def stop(self) -> None:
+        """Leave service and close the store."""
+        _log.info("stopping")
+        await self.leave()
         self._stopped.set()
         for ended in await asyncio.gather(*self._beside, return_exceptions=True):
             if ended is not None:
                 _log.error("what runs beside the requests has failed", exc_info=ended)
         await self._pap.close()
+        self._follower.close()
         self._pdp.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.close)
@@ -240,13 +259,26 @@ class Server:
         """Do beside the requests what is to be done again and again, until the server stops."""
         upkeep = Upkeep(self._store, timedelta(days=self._settings.history_days))
         while not await upkeep.has_stopped(self._stopped):
-            # Another process may have published the first policy.
-            await self._refresh_health()
             await upkeep.run()
 
+    async def _tell_health(self) -> None:
+        """Let readiness follow what other processes publish, and how fresh the copy is."""
+        while not self._stopped.is_set():
+            await self._refresh_health()
+            try:
+                async with asyncio.timeout(_HEALTH_SECONDS):
+                    await self._stopped.wait()
+            except TimeoutError:
+                continue
+
     async def _refresh_health(self) -> None:
-        is_ready = any(state.policy is not None for state in self._replica.states())
-        status = _SERVING if is_ready else _NOT_SERVING
+        is_fresh = self._pdp.is_fresh
+        if is_fresh != self._was_fresh:
+            self._was_fresh = is_fresh
+            tell = _log.info if is_fresh else _log.error
+            tell("fresh again" if is_fresh else "stale", age=round(self._pdp.age, 3))
+        has_policy = any(state.policy is not None for state in self._replica.states())
+        status = _SERVING if has_policy and is_fresh else _NOT_SERVING
         for name in (POLICIES, STORES):
             await self._health.set(name, _SERVING)
         for name in (AUTHORIZATION, FACTS, ""):
@@ -257,25 +289,39 @@ async def serve(settings: Settings, follower: PolicyFollower | None = None) -> N
     """Serve until SIGTERM or SIGINT. Raises what `load` and `start` of Server raise.
 
     A `follower` publishes its policy before the first question is answered, and goes on as long as it has
-    something to watch; what its `begin` raises ends the server.
+    something to watch; what its `begin` raises ends the server. If the server no longer follows the log, the
+    process leaves service and ends with EXIT_HUNG.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    stopped = asyncio.Event()
+    stopped, hung = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     server = Server(settings)
+    grace = settings.shutdown_seconds + _LEAVING_SECONDS
+    watchdog = Watchdog(server.follower, partial(_set, hung, stopped), grace)
     try:
         await server.load()
         if follower is not None:
             await follower.begin(server.publish)
         await server.start()
+        watchdog.start()
         async with asyncio.TaskGroup() as tasks:
             if follower is not None:
                 tasks.create_task(follower.follow(server.publish, stopped))
             await stopped.wait()
+            if hung.is_set():
+                await server.leave()
+                # Nothing is closed in order: whatever waits for the follower would wait for ever.
+                end_process("this process no longer followed the log, and has left service")
     finally:
+        watchdog.stop()
         await server.stop()
+
+
+def _set(*events: asyncio.Event) -> None:
+    for event in events:
+        event.set()
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -60,6 +60,15 @@ _POSTGRESQL_SETTINGS: Final = (
     "SET enable_sort = off",
 )
 
+_POSTGRESQL_CONNECTION: Final = {
+    "connect_timeout": 5,
+    # A connection into the void (a machine that is gone, a firewall that forgot) is given up in seconds.
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
 # Any number; every program that changes these tables must use the same.
 _MIGRATION_LOCK: Final = 0x617574687A
 
@@ -282,7 +291,7 @@ def _postgresql_engine(url: URL) -> Engine:
         max_overflow=10,
         # A connection that did not survive a restart of the database is found out before it is used.
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5},
+        connect_args=_POSTGRESQL_CONNECTION,
         hide_parameters=True,
     )
     event.listen(engine, "connect", _on_postgresql_connect)

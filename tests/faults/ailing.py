@@ -1,0 +1,117 @@
+"""`authz` with an ailment that breaks out when a file appears: python ailing.py AILMENT FILE serve ...
+
+Ailments whose name begins with `unwatched_` are the same without the watchdog.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from authz_service.cli.main import main
+from authz_service.replica.follower import Follower
+from authz_service.replica.replica import Replica
+from authz_service.server.watchdog import Watchdog
+from authz_service.store.fact_store import FactStore
+
+_LONG = 3600.0
+
+
+def dead_follower(is_ill: Callable[[], bool]) -> None:
+    """The task ends, as if somebody had cancelled it. Requests may still ask for rounds of their own."""
+    healthy = Follower._try
+
+    async def try_once(self: Follower, told: str) -> str:
+        if is_ill():
+            raise asyncio.CancelledError
+        return await healthy(self, told)
+
+    Follower._try = try_once
+
+
+def hung_applier(is_ill: Callable[[], bool]) -> None:
+    healthy = Replica.catch_up
+
+    def catch_up(self: Replica) -> None:
+        if is_ill():
+            time.sleep(_LONG)
+        healthy(self)
+
+    Replica.catch_up = catch_up
+
+
+def spinning_applier(is_ill: Callable[[], bool]) -> None:
+    healthy = Replica.catch_up
+
+    def catch_up(self: Replica) -> None:
+        while is_ill():
+            pass
+        healthy(self)
+
+    Replica.catch_up = catch_up
+
+
+def starved_loop(is_ill: Callable[[], bool]) -> None:
+    """Something in the event loop does not come to an end."""
+    healthy = Follower._try
+
+    async def try_once(self: Follower, told: str) -> str:
+        if is_ill():
+            time.sleep(_LONG)  # noqa: ASYNC251 - that is the ailment
+        return await healthy(self, told)
+
+    Follower._try = try_once
+
+
+def silent_database(is_ill: Callable[[], bool]) -> None:
+    """The database takes the question, and never answers: no ailment of the process."""
+    healthy = FactStore.head
+
+    def head(self: FactStore):
+        while is_ill():
+            time.sleep(0.01)
+        return healthy(self)
+
+    FactStore.head = head
+
+
+def full_pipe(is_ill: Callable[[], bool]) -> None:
+    """As `starved_loop`, and whoever reads the log has gone to sleep, too."""
+    starved_loop(is_ill)
+    write = os.write
+
+    class Blocked:
+        def write(self, text: str) -> int:
+            if is_ill():
+                time.sleep(_LONG)
+            return write(2, text.encode())
+
+        def flush(self) -> None:
+            pass
+
+    sys.stderr = Blocked()
+
+
+AILMENTS = {
+    ailment.__name__: ailment
+    for ailment in (
+        dead_follower,
+        hung_applier,
+        spinning_applier,
+        starved_loop,
+        silent_database,
+        full_pipe,
+    )
+}
+
+
+if __name__ == "__main__":
+    name, file = sys.argv[1], Path(sys.argv[2])
+    if name.startswith("unwatched_"):
+        Watchdog.start = lambda _: None
+    if name != "healthy":
+        AILMENTS[name.removeprefix("unwatched_")](file.exists)
+    sys.argv[1:] = sys.argv[3:]
+    main()
