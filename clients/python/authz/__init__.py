@@ -17,6 +17,7 @@ A decision is true exactly if it permits. Whatever is not a decision raises an A
 from authz._argument import ANY, AnyOf, Value
 from authz._async_client import AsyncClient, AsyncExport
 from authz._client import Client, Export
+from authz._consistency import AtLeastAsFresh, Consistency, FullyConsistent, MinimizeLatency
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
 from authz._fact import Fact, FactPattern, StoredFact, parse_facts
@@ -58,9 +59,11 @@ __all__ = [
     "AnyOf",
     "AsyncClient",
     "AsyncExport",
+    "AtLeastAsFresh",
     "AuthzError",
     "Client",
     "Compacted",
+    "Consistency",
     "DeadlineExceeded",
     "Decision",
     "Diagnostic",
@@ -71,9 +74,11 @@ __all__ = [
     "FactChange",
     "FactPattern",
     "FactsOrphaned",
+    "FullyConsistent",
     "ImportResult",
     "InvalidRequest",
     "LimitReached",
+    "MinimizeLatency",
     "NotFound",
     "NotReady",
     "Pending",

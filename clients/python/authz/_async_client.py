@@ -14,7 +14,9 @@ import grpc.aio
 from authz import _calls as calls
 from authz import _streams as streams
 from authz._call import Call, Result, stated_text
-from authz._decision import Answer, Decision, Question, to_question
+from authz._carried import CarriedTokens
+from authz._consistency import Consistency
+from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_pattern, to_stored
 from authz._pending import Pending
@@ -25,6 +27,7 @@ from authz._results import (
     Policy,
     PublishedPolicy,
     WriteResult,
+    token_of,
 )
 from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
@@ -81,8 +84,10 @@ class AsyncClient:
         timeout: float = 2.0,
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
+        read_your_writes: bool = True,
     ) -> None:
         self._settings = Settings(target, store, timeout, credentials, tuple(metadata))
+        self._carried = CarriedTokens(notes_writes=read_your_writes)
         self._channel: grpc.aio.Channel | None = None
         self._is_closed = False
 
@@ -103,6 +108,19 @@ class AsyncClient:
         if self._channel is not None:
             await self._channel.close()
 
+    @property
+    def carried_tokens(self) -> tuple[str, ...]:
+        """See Client.carried_tokens."""
+        return self._carried.tokens
+
+    def carry(self, *tokens: str) -> None:
+        """See Client.carry."""
+        self._carried.add(tokens)
+
+    def forget_tokens(self) -> None:
+        """See Client.forget_tokens."""
+        self._carried.forget()
+
     def authorize(
         self,
         actor: Entity | str,
@@ -110,21 +128,27 @@ class AsyncClient:
         resource: Entity | str,
         *,
         context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
         timeout: float | None = None,
     ) -> Pending[Decision]:
         """See Client.authorize."""
         question = Question(actor, action, resource, context_facts)
-        return self._start(calls.authorize(self._settings.store, question), timeout)
+        demand, carried = self._carried.demand(consistency)
+        call = calls.authorize(self._settings.store, question, demand)
+        return self._start(self._carried.answering(call, carried, token_of), timeout)
 
     def authorize_batch(
         self,
         questions: Iterable[Question | tuple[Entity | str, str, Entity | str]],
         *,
+        consistency: Consistency | None = None,
         timeout: float | None = None,
     ) -> Pending[list[Answer]]:
         """See Client.authorize_batch."""
         wanted = tuple(map(to_question, questions))
-        return self._start(calls.authorize_batch(self._settings.store, wanted), timeout)
+        demand, carried = self._carried.demand(consistency)
+        call = calls.authorize_batch(self._settings.store, wanted, demand)
+        return self._start(self._carried.answering(call, carried, batch_token), timeout)
 
     def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
         self,
@@ -142,7 +166,9 @@ class AsyncClient:
         writes = Writes(
             insert, delete, delete_matching, replace, if_exists, if_not_exists, idempotency_key
         )
-        return self._start(calls.write_facts(self._settings.store, writes), timeout)
+        call = calls.write_facts(self._settings.store, writes)
+        is_new = not idempotency_key
+        return self._start(self._carried.writing(call, token_of, is_new=is_new), timeout)
 
     def delete_entity(
         self,
@@ -153,7 +179,8 @@ class AsyncClient:
     ) -> Pending[EntityDeleted]:
         """See Client.delete_entity."""
         call = calls.delete_entity(self._settings.store, to_entity(entity), idempotency_key)
-        return self._start(call, timeout)
+        is_new = not idempotency_key
+        return self._start(self._carried.writing(call, token_of, is_new=is_new), timeout)
 
     def import_facts(
         self,
@@ -209,7 +236,10 @@ class AsyncClient:
 
     def create_store(self, name: str, *, timeout: float | None = None) -> Pending[str]:
         """See Client.create_store."""
-        return self._start(calls.create_store(name), timeout)
+        call = calls.create_store(name)
+        if name == self._settings.store:
+            call = self._carried.writing(call, str)
+        return self._start(call, timeout)
 
     def list_stores(self, *, timeout: float | None = None) -> Pending[list[str]]:
         """See Client.list_stores."""
@@ -229,7 +259,8 @@ class AsyncClient:
     ) -> Pending[PublishedPolicy]:
         """See Client.publish_policy."""
         call = calls.publish_policy(self._settings.store, files, skip_tests=skip_tests, force=force)
-        return self._start(call, timeout)
+        # The version that is active already can be older than other writes.
+        return self._start(self._carried.writing(call, token_of, is_new=False), timeout)
 
     def get_policy(self, version: int = 0, *, timeout: float | None = None) -> Pending[Policy]:
         """See Client.get_policy."""
@@ -253,7 +284,9 @@ class AsyncClient:
         finally:
             # An end before the last fact must not look like the end of the facts.
             call.cancel()
-        return streams.read_import_result(answer)
+        result = streams.read_import_result(answer)
+        self._carried.wrote(result.consistency_token)
+        return result
 
     async def _send_all(
         self,

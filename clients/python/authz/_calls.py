@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from authz._call import (
     stated_time,
     stated_version,
 )
+from authz._consistency import Consistency, consistency_message
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
 from authz._fact import FactPattern, StoredFact
@@ -58,13 +60,14 @@ _OUTCOMES: Final[Mapping[int, WriteOutcome]] = {
 
 
 @refusing_the_unrepresentable()
-def authorize(store: str, question: Question) -> Call[Decision]:
+def authorize(store: str, question: Question, demand: Consistency | None) -> Call[Decision]:
     request = authorization_pb.AuthorizeRequest(
         store=store,
         actor=entity_message(question.actor),
         action=question.action,
         resource=entity_message(question.resource),
         context_facts=map(fact_message, question.context_facts),
+        consistency=_demanded(demand),
     )
     return Call(
         "/authz.v1.AuthorizationService/Authorize",
@@ -74,6 +77,10 @@ def authorize(store: str, question: Question) -> Call[Decision]:
     )
 
 
+def _demanded(demand: Consistency | None) -> authorization_pb.Consistency | None:
+    return None if demand is None else consistency_message(demand)
+
+
 def _read_decision(response: authorization_pb.AuthorizeResponse) -> Decision:
     return Decision(
         permitted=_permitted(response.decision),
@@ -81,7 +88,14 @@ def _read_decision(response: authorization_pb.AuthorizeResponse) -> Decision:
         policy_version=stated_version(response.policy_version),
         evaluated_at=stated_time(response, "evaluated_at"),
         consistency_token=stated_text(response.consistency_token, "consistency_token"),
+        age=_age(response),
     )
+
+
+def _age(
+    response: authorization_pb.AuthorizeResponse | authorization_pb.BatchAuthorizeResponse,
+) -> timedelta | None:
+    return response.age.ToTimedelta() if response.HasField("age") else None
 
 
 def _permitted(decision: int) -> bool:
@@ -91,9 +105,13 @@ def _permitted(decision: int) -> bool:
 
 
 @refusing_the_unrepresentable()
-def authorize_batch(store: str, questions: tuple[Question, ...]) -> Call[list[Answer]]:
+def authorize_batch(
+    store: str, questions: tuple[Question, ...], demand: Consistency | None
+) -> Call[list[Answer]]:
     request = authorization_pb.BatchAuthorizeRequest(
-        store=store, questions=map(_question_message, questions)
+        store=store,
+        questions=map(_question_message, questions),
+        consistency=_demanded(demand),
     )
 
     def read(response: authorization_pb.BatchAuthorizeResponse) -> list[Answer]:
@@ -136,6 +154,7 @@ def _read_answer(
                     policy_version=stated_version(batch.policy_version),
                     evaluated_at=stated_time(batch, "evaluated_at"),
                     consistency_token=stated_text(batch.consistency_token, "consistency_token"),
+                    age=_age(batch),
                 )
             )
         case _:

@@ -14,7 +14,9 @@ import grpc
 from authz import _calls as calls
 from authz import _streams as streams
 from authz._call import Call, Result, stated_text
-from authz._decision import Answer, Decision, Question, to_question
+from authz._carried import CarriedTokens
+from authz._consistency import Consistency
+from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_pattern
 from authz._results import (
@@ -24,6 +26,7 @@ from authz._results import (
     Policy,
     PublishedPolicy,
     WriteResult,
+    token_of,
 )
 from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
@@ -72,6 +75,10 @@ class Client:
     includes all attempts. Calls that only read, and writes of facts, which have one effect however
     often they are sent, are tried again while the service is unavailable; all others are sent once,
     but wait for a connection.
+
+    A question that is asked after a write of facts or policies has returned, in whatever thread, is answered by
+    a state that has the write in it, whichever process answers; see `carried_tokens`. With
+    `read_your_writes=False` that is up to the caller.
     """
 
     def __init__(
@@ -82,8 +89,10 @@ class Client:
         timeout: float = 2.0,
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
+        read_your_writes: bool = True,
     ) -> None:
         self._settings = Settings(target, store, timeout, credentials, tuple(metadata))
+        self._carried = CarriedTokens(notes_writes=read_your_writes)
         self._channel = (
             grpc.insecure_channel(target, CHANNEL_OPTIONS)
             if credentials is None
@@ -107,6 +116,25 @@ class Client:
         self._is_closed = True
         self._channel.close()
 
+    @property
+    def carried_tokens(self) -> tuple[str, ...]:
+        """What questions are answered at least as fresh as: the writes of this client, and what it was given.
+
+        To have the questions of another process cover them, too, send them there, and `carry` them.
+        """
+        return self._carried.tokens
+
+    def carry(self, *tokens: str) -> None:
+        """Have all later questions answered by states that are at least as fresh as these tokens."""
+        self._carried.add(tokens)
+
+    def forget_tokens(self) -> None:
+        """Have later questions answered by whatever is there, until the next write.
+
+        After a restore of the database the tokens of before are refused, as what they stand for may be lost.
+        """
+        self._carried.forget()
+
     def authorize(
         self,
         actor: Entity | str,
@@ -114,19 +142,24 @@ class Client:
         resource: Entity | str,
         *,
         context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
         timeout: float | None = None,
     ) -> Decision:
         """Decide whether `actor` may perform `action` on `resource`.
 
-        `context_facts` hold for this question only, as if they were stored.
+        `context_facts` hold for this question only, as if they were stored. `consistency` says which state may
+        answer; by default one that has everything in it that this client has written.
         """
         question = Question(actor, action, resource, context_facts)
-        return self._ask(calls.authorize(self._settings.store, question), timeout)
+        demand, carried = self._carried.demand(consistency)
+        call = calls.authorize(self._settings.store, question, demand)
+        return self._ask(self._carried.answering(call, carried, token_of), timeout)
 
     def authorize_batch(
         self,
         questions: Iterable[Question | tuple[Entity | str, str, Entity | str]],
         *,
+        consistency: Consistency | None = None,
         timeout: float | None = None,
     ) -> list[Answer]:
         """Decide many questions against one snapshot; the answers are in the questions' order.
@@ -134,7 +167,9 @@ class Client:
         Each question is answered or fails on its own. The call raises for what concerns them all.
         """
         wanted = tuple(map(to_question, questions))
-        return self._ask(calls.authorize_batch(self._settings.store, wanted), timeout)
+        demand, carried = self._carried.demand(consistency)
+        call = calls.authorize_batch(self._settings.store, wanted, demand)
+        return self._ask(self._carried.answering(call, carried, batch_token), timeout)
 
     def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
         self,
@@ -165,7 +200,9 @@ class Client:
         writes = Writes(
             insert, delete, delete_matching, replace, if_exists, if_not_exists, idempotency_key
         )
-        return self._ask(calls.write_facts(self._settings.store, writes), timeout)
+        call = calls.write_facts(self._settings.store, writes)
+        is_new = not idempotency_key
+        return self._ask(self._carried.writing(call, token_of, is_new=is_new), timeout)
 
     def delete_entity(
         self,
@@ -176,7 +213,8 @@ class Client:
     ) -> EntityDeleted:
         """Delete all facts that have `entity` among their arguments, wherever it stands."""
         call = calls.delete_entity(self._settings.store, to_entity(entity), idempotency_key)
-        return self._ask(call, timeout)
+        is_new = not idempotency_key
+        return self._ask(self._carried.writing(call, token_of, is_new=is_new), timeout)
 
     def import_facts(
         self, facts: Iterable[AnyFact], *, timeout: float | None = None
@@ -202,7 +240,9 @@ class Client:
             raise self._error(failure, timeout) from None
         finally:
             call.cancel()
-        return streams.read_import_result(answer)
+        result = streams.read_import_result(answer)
+        self._carried.wrote(result.consistency_token)
+        return result
 
     def read_facts(
         self,
@@ -272,7 +312,10 @@ class Client:
 
     def create_store(self, name: str, *, timeout: float | None = None) -> str:
         """Make an empty store, and return a consistency token of it. Raises AlreadyExists."""
-        return self._ask(calls.create_store(name), timeout)
+        call = calls.create_store(name)
+        if name == self._settings.store:
+            call = self._carried.writing(call, str)
+        return self._ask(call, timeout)
 
     def list_stores(self, *, timeout: float | None = None) -> list[str]:
         """Return the names of all stores, in order."""
@@ -297,7 +340,8 @@ class Client:
         stored with `force`, and do not count.
         """
         call = calls.publish_policy(self._settings.store, files, skip_tests=skip_tests, force=force)
-        return self._ask(call, timeout)
+        # The version that is active already can be older than other writes.
+        return self._ask(self._carried.writing(call, token_of, is_new=False), timeout)
 
     def get_policy(self, version: int = 0, *, timeout: float | None = None) -> Policy:
         """Return a policy version as it was published; 0 is the active one."""

@@ -6,7 +6,7 @@ and an answer without a decision refuses to be read as one.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from authz._entity import Entity, to_entity
 from authz._fact import Fact, to_facts
@@ -45,6 +45,7 @@ class Decision:
 
     `id` finds the decision in the logs of the service. `consistency_token` names the state of
     policy and facts that was evaluated, `evaluated_at` (UTC) the time that stood still meanwhile.
+    Everything that was committed longer than `age` before is in that state; None if it is not told.
     """
 
     permitted: bool
@@ -52,6 +53,7 @@ class Decision:
     policy_version: int
     evaluated_at: datetime
     consistency_token: str
+    age: timedelta | None = None
 
     def __bool__(self) -> bool:
         return self.permitted
@@ -84,3 +86,9 @@ class Answer:
 
     def __bool__(self) -> bool:
         return self.permitted
+
+
+def batch_token(answers: Iterable[Answer]) -> str | None:
+    """Return the token of the state that a batch was answered by; None if no question was."""
+    decided = (answer.decision for answer in answers if answer.error is None)
+    return next((decision.consistency_token for decision in decided), None)

@@ -4,9 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Protocol
 
 from authz._fact import Fact, StoredFact
 from authz.errors import Diagnostic
+
+
+class WithToken(Protocol):
+    """What names a state."""
+
+    @property
+    def consistency_token(self) -> str: ...
+
+
+def token_of(result: WithToken) -> str:
+    return result.consistency_token
 
 
 class WriteOutcome(Enum):
