@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from authz_service.engine.engines import LoadedPolicy
-from authz_service.errors import ReplicaBehind
+from authz_service.errors import DeadlinePassed, ReplicaBehind
+from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.replica.follower import Follower
-from authz_service.replica.replica import Applied, Replica
+from authz_service.replica.past import PastStates
+from authz_service.replica.replica import Applied, Replica, StoreState
 from authz_service.replica.uptime import uptime
 
 _LOOK_SECONDS = 0.02
@@ -38,25 +40,43 @@ class FullyConsistent:
     """A state that has everything in it that was committed when the request arrived."""
 
 
-Consistency = AtLeastAsFresh | FullyConsistent
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """The very state that a token names."""
+
+    token: ConsistencyToken
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The state at a time that is past, and what had not expired by then."""
+
+    instant: Instant
+
+
+Newer = AtLeastAsFresh | FullyConsistent
+Earlier = Exactly | AsOf
+Consistency = Newer | Earlier
 """What a request can demand; one that demands nothing is answered by what is there."""
 
 
 class Freshness:
-    """Waits until the replica is as new as demanded."""
+    """Waits until the replica is as new as demanded, or until a state of the past is there."""
 
     def __init__(
         self,
         replica: Replica[LoadedPolicy],
         follower: Follower,
+        past: PastStates[LoadedPolicy],
         clock: Callable[[], float] = uptime,
     ) -> None:
         self._replica = replica
         self._follower = follower
+        self._past = past
         self._clock = clock
 
     async def reached(
-        self, store: str, demand: Consistency, seconds: float | None
+        self, store: str, demand: Newer, seconds: float | None
     ) -> Applied[LoadedPolicy]:
         """Return what is applied, as soon as it meets `demand` for `store`.
 
@@ -75,19 +95,53 @@ class Freshness:
             message = "this process did not become as fresh as demanded in time; try again"
             raise ReplicaBehind(message) from None
 
-    async def _wait(self, store: str, demand: Consistency, arrived: float) -> Applied[LoadedPolicy]:
+    async def past(
+        self, store: str, demand: Earlier, seconds: float | None
+    ) -> tuple[StoreState[LoadedPolicy], Instant]:
+        """Return the state of `store` that is demanded, and the instant to evaluate at.
+
+        Raises what `reached` raises, Compacted if the history does not go back so far, RevisionUnknown for a
+        time before the store was made, and DeadlinePassed if the state is not there in time.
+        """
+        try:
+            async with asyncio.timeout(_longest_wait(seconds)):
+                return await self._earlier(store, demand)
+        except TimeoutError:
+            message = "the state of the past was not there in time; a later question may find it"
+            raise DeadlinePassed(message) from None
+
+    async def _earlier(
+        self, store: str, demand: Earlier
+    ) -> tuple[StoreState[LoadedPolicy], Instant]:
+        if isinstance(demand, Exactly):
+            token = demand.token
+            applied = await self.reached(store, AtLeastAsFresh((token,)), None)
+            self._require_database()
+            state, committed_at = await self._past.at(token, applied.state(store))
+            return state, committed_at
+        # What was committed by then, by whomever, is to be here.
+        applied = await self.reached(store, FullyConsistent(), None)
+        newest = applied.state(store)
+        revision = await self._past.revision_at(demand.instant)
+        state, _ = await self._past.at(newest.token._replace(revision=revision), newest)
+        return state, demand.instant
+
+    def _require_database(self) -> None:
+        if (trouble := self._follower.trouble) is not None:
+            # Not the same one: others are told it, too.
+            raise type(trouble)(trouble.message)
+
+    async def _wait(self, store: str, demand: Newer, arrived: float) -> Applied[LoadedPolicy]:
         following: asyncio.Task[None] | None = None
         while (applied := self._met(store, demand, arrived)) is None:
-            if (trouble := self._follower.trouble) is not None:
-                # Not the same one: others are told it, too.
-                raise type(trouble)(trouble.message)
+            self._require_database()
             if following is None or following.done():
                 following = self._follower.next_round()
             # A long round may bring what is demanded long before its end.
             await asyncio.wait([following], timeout=_LOOK_SECONDS)
         return applied
 
-    def _met(self, store: str, demand: Consistency, arrived: float) -> Applied[LoadedPolicy] | None:
+    def _met(self, store: str, demand: Newer, arrived: float) -> Applied[LoadedPolicy] | None:
         """Return what is applied if it meets `demand`. Raises the error if that can never be."""
         applied = self._replica.applied
         is_newest = applied.fresh_as_of >= arrived

@@ -19,7 +19,7 @@ from authz_service.engine.engines import LoadedPolicy
 from authz_service.engine.program import Budget, Question
 from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy, ReplicaStale
 from authz_service.facts.fact import Fact
-from authz_service.facts.instant import instant_of
+from authz_service.facts.instant import Instant, datetime_of, instant_of
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.replica.replica import ActivePolicy, Applied, Replica, StoreState
 from authz_service.replica.uptime import uptime
@@ -115,6 +115,10 @@ class PolicyDecisionPoint:
             raise _stale(age, self._max_staleness)
         state = applied.state(store)
         return Moment(state, active_policy(state), self._clock(), age)
+
+    def moment_in_the_past(self, state: StoreState[LoadedPolicy], instant: Instant) -> Moment:
+        """Return the moment at which `state`, one of the past, decides as it did then. Raises NoPolicy."""
+        return Moment(state, active_policy(state), datetime_of(instant), None)
 
     async def decide(
         self, moment: Moment, question: Question, context_facts: Sequence[Fact]

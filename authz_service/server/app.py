@@ -37,6 +37,7 @@ from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.replica.follower import Follower
+from authz_service.replica.past import PastStates
 from authz_service.replica.replica import Replica
 from authz_service.server.authorization_service import AuthorizationService
 from authz_service.server.boundary import Boundary
@@ -45,7 +46,7 @@ from authz_service.server.fact_service import FactService
 from authz_service.server.follow import PolicyFollower
 from authz_service.server.garbage import uncollected
 from authz_service.server.policy_service import PolicyService
-from authz_service.server.prepare import failed_tests, prepared
+from authz_service.server.prepare import failed_tests, made_elsewhere, prepared
 from authz_service.server.store_service import StoreService
 from authz_service.server.upkeep import Upkeep
 from authz_service.server.watchdog import Watchdog, end_process
@@ -118,6 +119,11 @@ class Server:
             max_staleness=settings.max_staleness_seconds,
         )
         self._follower = Follower(self._replica)
+        self._past: PastStates[LoadedPolicy] = PastStates(
+            self._store,
+            lambda files: made_elsewhere(settings.engine, files),
+            lambda loaded: loaded.program.demand,
+        )
         self._pap = PolicyAdministrationPoint(
             self._store,
             self._replica,
@@ -219,6 +225,7 @@ class Server:
                 _log.error("what runs beside the requests has failed", exc_info=ended)
         await self._pap.close()
         self._follower.close()
+        self._past.close()
         self._pdp.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.close)
@@ -230,7 +237,7 @@ class Server:
         add_AuthorizationServiceServicer_to_server(
             AuthorizationService(
                 self._pdp,
-                Freshness(self._replica, self._follower),
+                Freshness(self._replica, self._follower, self._past),
                 self._telemetry,
                 max_batch_questions=self._settings.max_batch_questions,
             ),
@@ -262,9 +269,10 @@ class Server:
             await upkeep.run()
 
     async def _tell_health(self) -> None:
-        """Let readiness follow what other processes publish, and how fresh the copy is."""
+        """Let readiness follow what other processes publish, and how fresh the copy is; tidy the past."""
         while not self._stopped.is_set():
             await self._refresh_health()
+            self._past.forget_idle()
             try:
                 async with asyncio.timeout(_HEALTH_SECONDS):
                     await self._stopped.wait()

@@ -5,12 +5,26 @@ import asyncio
 from authz.v1 import authorization_service_pb2 as pb
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
 
-from authz_service.errors import AuthzError, DeadlinePassed, RevisionUnknown, TokenOfAnotherStore
-from authz_service.pdp.consistency import Freshness
-from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
+from authz_service.errors import (
+    AuthzError,
+    Compacted,
+    DeadlinePassed,
+    RevisionUnknown,
+    TokenOfAnotherStore,
+)
+from authz_service.facts.instant import instant_of
+from authz_service.pdp.consistency import (
+    AsOf,
+    AtLeastAsFresh,
+    Consistency,
+    Exactly,
+    Freshness,
+    FullyConsistent,
+)
+from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint, utc_now
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc, has_expired
-from authz_service.server.demands import TOKENS, consistency
+from authz_service.server.demands import consistency, field_of
 from authz_service.server.status import TABLE
 from authz_service.telemetry import Telemetry
 
@@ -78,18 +92,27 @@ class AuthorizationService(AuthorizationServiceServicer):
     ) -> Moment:
         """Return a moment that meets what `request` demands, as soon as there is one."""
         store = codec.store_name(request.store)
-        demand = consistency(request.consistency)
+        demand = consistency(request.consistency, instant_of(utc_now()))
         if demand is None:
             return self._pdp.moment(store)
         try:
-            applied = await self._freshness.reached(store, demand, rpc.time_remaining())
-        except (RevisionUnknown, TokenOfAnotherStore) as error:
-            error.field = TOKENS
+            moment = await self._met(store, demand, rpc.time_remaining())
+        except (RevisionUnknown, TokenOfAnotherStore, Compacted) as error:
+            error.field = field_of(demand)
             raise
         if has_expired(rpc):
             message = "the deadline passed before the demanded state was there"
             raise DeadlinePassed(message)
-        return self._pdp.moment_of(store, applied)
+        return moment
+
+    async def _met(self, store: str, demand: Consistency, seconds: float | None) -> Moment:
+        match demand:
+            case AtLeastAsFresh() | FullyConsistent():
+                applied = await self._freshness.reached(store, demand, seconds)
+                return self._pdp.moment_of(store, applied)
+            case Exactly() | AsOf():
+                state, instant = await self._freshness.past(store, demand, seconds)
+                return self._pdp.moment_in_the_past(state, instant)
 
     async def _result(self, moment: Moment, question: pb.Question) -> pb.QuestionResult:
         try:

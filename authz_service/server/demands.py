@@ -5,10 +5,13 @@ from functools import lru_cache
 from authz.v1 import authorization_service_pb2 as pb
 
 from authz_service.errors import MissingField
+from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.pdp.consistency import (
+    AsOf,
     AtLeastAsFresh,
     Consistency,
+    Exactly,
     FullyConsistent,
 )
 from authz_service.server import codec
@@ -18,9 +21,24 @@ MAX_TOKENS = 100
 _TOKENS_KEPT = 4096
 
 TOKENS = "consistency.at_least_as_fresh.consistency_tokens"
+EXACTLY = "consistency.exactly"
+AS_OF = "consistency.as_of"
 
 
-def consistency(message: pb.Consistency) -> Consistency | None:
+def field_of(demand: Consistency) -> str:
+    """Return the field that a demand comes from, for errors that are found out later."""
+    match demand:
+        case AtLeastAsFresh():
+            return TOKENS
+        case FullyConsistent():
+            return "consistency.fully_consistent"
+        case Exactly():
+            return EXACTLY
+        case AsOf():
+            return AS_OF
+
+
+def consistency(message: pb.Consistency, now: Instant) -> Consistency | None:
     """Return what is demanded, None for nothing. Raises MissingField, MalformedValue, InvalidToken."""
     match message.WhichOneof("demand"):
         case "minimize_latency" if message.minimize_latency:
@@ -29,10 +47,14 @@ def consistency(message: pb.Consistency) -> Consistency | None:
             return AtLeastAsFresh(_tokens(message.at_least_as_fresh))
         case "fully_consistent" if message.fully_consistent:
             return FullyConsistent()
+        case "exactly":
+            return Exactly(codec.token(message.exactly, EXACTLY))
+        case "as_of":
+            return AsOf(codec.past_instant(message.as_of, AS_OF, now))
         case _:
             text = (
                 "`consistency` demands nothing; set `minimize_latency` or `fully_consistent` to true, "
-                "or `at_least_as_fresh`"
+                "`at_least_as_fresh`, `exactly` or `as_of`"
             )
             raise MissingField(text, field="consistency")
 

@@ -14,9 +14,10 @@ from functools import partial
 
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.policy_tests import run_tests
+from authz_service.errors import EngineUnsupported
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.polar.compile import check_policy
-from authz_service.polar.diagnostic import Diagnostic
+from authz_service.polar.diagnostic import Diagnostic, PolicyInvalid
 from authz_service.server.garbage import uncollected
 from authz_service.server.other_process import GivenUp, elsewhere
 
@@ -43,6 +44,18 @@ def prepared(engine: Engine) -> Callable[[Sequence[PolicyFile], GivenUp], Loaded
         return loaded
 
     return load
+
+
+def made_elsewhere(engine: Engine, files: Sequence[PolicyFile]) -> LoadedPolicy:
+    """Return a policy of the past, made ready in another process.
+
+    Raises what `elsewhere` raises, and EngineUnsupported for one that was valid only then.
+    """
+    try:
+        return elsewhere(partial(_loaded, engine, tuple(files), None), lambda: False)
+    except PolicyInvalid as error:
+        message = f"the policy of then cannot be executed any more: {error.summary}"
+        raise EngineUnsupported(message) from error
 
 
 def _loaded(

@@ -28,6 +28,7 @@ from authz_service.store import dialect, reading, schema, tenants, upkeep
 from authz_service.store.committer import Committer
 from authz_service.store.database import Database
 from authz_service.store.pack import ActiveVersion, Pack, kept, store_number
+from authz_service.store.past import PastState, read_past
 from authz_service.store.policies import (
     Orphaned,
     Proposal,
@@ -298,6 +299,18 @@ class FactStore:
         with self._database.reading() as connection:
             reading.check_kept(reading.read_head(connection), revision)
             return policy_version(connection, store_number(connection, store), None, revision)
+
+    def past(self, state: ConsistencyToken, *, most: int) -> PastState:
+        """Return what a store was at the revision of the token, by the facts that were written since.
+
+        If these are more than `most`, all facts of then are read. Raises StoreNotFound if the store is gone,
+        Compacted and RevisionUnknown.
+        """
+        with self._database.reading() as connection:
+            head = reading.read_head(connection)
+            tenants.require_store(connection, state.store)
+            revision = state.checked(head.incarnation, state.store, head.revision)
+            return read_past(connection, head, state.store, revision, most)
 
     def load(self) -> tuple[Head, tuple[StoredState, ...]]:
         """Return the head and every store as it is there, at one moment."""

@@ -140,7 +140,8 @@ def read_page(
     is_newest = _last_revision(connection, store) <= revision
     decode = fact_decoder()
     while True:
-        query = _at(store, pattern, (revision, instant), place, is_newest=is_newest).limit(size + 1)
+        moment = revision, instant
+        query = select_at(store, pattern, moment, place, is_newest=is_newest).limit(size + 1)
         rows = connection.execute(query).all()
         for predicate, key, args, expires_at in rows:
             fact = decode(predicate, key, args)
@@ -158,7 +159,7 @@ def _last_revision(connection: Connection, store: int) -> Revision:
     return Revision(found or 0)
 
 
-def _at(
+def select_at(
     store: int,
     pattern: AnyPattern,
     moment: tuple[Revision, Instant],

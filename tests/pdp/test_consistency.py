@@ -21,6 +21,7 @@ from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.value import Value
 from authz_service.pdp.consistency import AtLeastAsFresh, Freshness, FullyConsistent
 from authz_service.replica.follower import Follower
+from authz_service.replica.past import PastStates
 from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
 
@@ -51,7 +52,8 @@ class World:
     def run(self, work: Callable):
         async def main():
             self.follower = Follower(self.replica)
-            return await work(Freshness(self.replica, self.follower))
+            past = PastStates(self.store, tuple)
+            return await work(Freshness(self.replica, self.follower, past))
 
         return asyncio.run(main())
 

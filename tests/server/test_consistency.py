@@ -1,9 +1,12 @@
 """What requests demand of the state that answers, over the wire: two servers on one database, one of which lags."""
 
 import re
+import sqlite3
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
+import authz
 import grpc
 import pytest
 from authz.v1 import authorization_service_pb2 as pb
@@ -212,3 +215,93 @@ def test_tokens_that_the_store_does_not_have(start):
     assert refusal(ask, service, **at_least(other)) == expected
     token = service.client.get_policy().consistency_token
     assert permits(ask(service, **at_least(token))) is False
+
+
+def timestamp(moment: datetime) -> dict:
+    return {"seconds": int(moment.timestamp()), "nanos": moment.microsecond * 1000}
+
+
+@pytest.fixture
+def history(pair):
+    """What a document was readable by, in this order: nobody, ann, everybody, ann until some expiry, nobody."""
+    writer, reader = pair
+    client = writer.client
+    opened = POLICY.replace(
+        '"read" if "reader";', '"read" if "reader"; "read" if is_open(resource);'
+    )
+    tokens = [client.get_policy().consistency_token]
+    tokens.append(client.write_facts(insert=[FACT]).consistency_token)
+    tokens.append(client.publish_policy({"policy.polar": opened}).consistency_token)
+    tokens.append(
+        client.write_facts(insert=["is_open(Document:d)"], delete=[FACT]).consistency_token
+    )
+    expires_at = datetime.now(UTC) + timedelta(seconds=2)
+    stored = authz.StoredFact(authz.Fact.parse(FACT), expires_at)
+    result = client.write_facts(delete=["is_open(Document:d)"], insert=[stored])
+    tokens.append(result.consistency_token)
+    time.sleep(2.1)
+    tokens.append(client.write_facts(insert=["is_open(Document:e)"]).consistency_token)
+    return reader, tokens, expires_at
+
+
+def test_states_of_the_past_decide_as_they_did(history):
+    """With the facts, the policy and the time of then, at a server that had not heard of any of it."""
+    reader, tokens, expires_at = history
+    for _ in range(2):
+        answers = [ask(reader, exactly=token) for token in tokens]
+        assert [permits(answer) for answer in answers] == [False, True, True, True, True, False]
+        assert [answer.consistency_token for answer in answers] == tokens
+        assert [answer.policy_version for answer in answers] == [1, 1, 2, 2, 2, 2]
+        assert not any(answer.HasField("age") for answer in answers)
+    times = [answer.evaluated_at.ToDatetime(UTC) for answer in answers]
+    assert times == sorted(times)
+    for answer, moment in zip(answers, times, strict=True):
+        asked = ask(reader, as_of=timestamp(moment))
+        assert (permits(asked), asked.consistency_token) == (
+            permits(answer),
+            answer.consistency_token,
+        )
+        assert asked.evaluated_at == answer.evaluated_at
+    # The facts of one revision, before and after one of them expired.
+    assert permits(ask(reader, as_of=timestamp(expires_at - timedelta(microseconds=1))))
+    assert not permits(ask(reader, as_of=timestamp(expires_at)))
+    batch = ask_batch(reader, exactly=tokens[1])
+    assert batch.results[0].decision == pb.DECISION_PERMIT
+    assert (batch.consistency_token, batch.policy_version) == (tokens[1], 1)
+
+
+def test_states_of_the_past_that_are_not_there(start):
+    service = start()
+    empty = service.client.create_store("other")
+    assert refusal(ask, service, exactly="nonsense")[1:] == (
+        "INVALID_TOKEN",
+        "consistency.exactly",
+    )
+    assert refusal(ask, service, exactly=empty)[1:] == (
+        "TOKEN_OF_ANOTHER_STORE",
+        "consistency.exactly",
+    )
+    token = service.client.publish_policy({"policy.polar": POLICY}).consistency_token
+    assert not permits(ask(service, exactly=token))
+    later = timestamp(datetime.now(UTC) + timedelta(days=1))
+    assert refusal(ask, service, as_of=later)[1:] == ("MALFORMED_VALUE", "consistency.as_of")
+    # Before everything the store was there, without a policy.
+    assert refusal(ask, service, as_of={"seconds": 1})[1] == "NO_POLICY"
+
+
+def test_history_that_is_no_longer_kept(tmp_path, start):
+    service = start()
+    tokens = [service.client.publish_policy({"policy.polar": POLICY}).consistency_token]
+    tokens += [
+        service.client.write_facts(insert=[fact]).consistency_token
+        for fact in (FACT.replace("ann", "bob"), FACT.replace("ann", "cyd"))
+    ]
+    with sqlite3.connect(tmp_path / "authz.db") as connection:
+        connection.execute("UPDATE head SET compacted_to = 2")
+    connection.close()
+    assert refusal(ask, service, exactly=tokens[0]) == (
+        "OUT_OF_RANGE",
+        "COMPACTED",
+        "consistency.exactly",
+    )
+    assert not permits(ask(service, exactly=tokens[1]))

@@ -17,7 +17,14 @@ A decision is true exactly if it permits. Whatever is not a decision raises an A
 from authz._argument import ANY, AnyOf, Value
 from authz._async_client import AsyncClient, AsyncExport
 from authz._client import Client, Export
-from authz._consistency import AtLeastAsFresh, Consistency, FullyConsistent, MinimizeLatency
+from authz._consistency import (
+    AsOf,
+    AtLeastAsFresh,
+    Consistency,
+    Exactly,
+    FullyConsistent,
+    MinimizeLatency,
+)
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
 from authz._fact import Fact, FactPattern, StoredFact, parse_facts
@@ -57,6 +64,7 @@ __all__ = [
     "AlreadyExists",
     "Answer",
     "AnyOf",
+    "AsOf",
     "AsyncClient",
     "AsyncExport",
     "AtLeastAsFresh",
@@ -69,6 +77,7 @@ __all__ = [
     "Diagnostic",
     "Entity",
     "EntityDeleted",
+    "Exactly",
     "Export",
     "Fact",
     "FactChange",

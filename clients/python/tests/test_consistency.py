@@ -8,9 +8,11 @@ from random import Random
 import grpc
 import pytest
 from authz import (
+    AsOf,
     AsyncClient,
     AtLeastAsFresh,
     Client,
+    Exactly,
     FullyConsistent,
     MinimizeLatency,
     Refused,
@@ -22,7 +24,16 @@ from authz.v1 import fact_service_pb2 as fact_pb
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo
 from routes import both_routes
-from scripted_service import UNAVAILABLE, answer, decided, decided_batch, fail, oblige, serving
+from scripted_service import (
+    NOON,
+    UNAVAILABLE,
+    answer,
+    decided,
+    decided_batch,
+    fail,
+    oblige,
+    serving,
+)
 
 QUESTION = ("User:alice", "read", "Doc:1")
 
@@ -55,6 +66,8 @@ def carried(service) -> list[str]:
             AtLeastAsFresh("t1", "t2"),
             pb.Consistency(at_least_as_fresh={"consistency_tokens": ["t1", "t2"]}),
         ),
+        (Exactly("t1"), pb.Consistency(exactly="t1")),
+        (AsOf(NOON), pb.Consistency(as_of={"seconds": int(NOON.timestamp()), "nanos": 123456000})),
     ],
 )
 def test_what_is_demanded_is_sent(route, demand, message):

@@ -27,33 +27,33 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$authz/v1/authorization_service.proto\x12\x08\x61uthz.v1\x1a\x13\x61uthz/v1/fact.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n\x10\x41uthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\"\x86\x01\n\x0b\x43onsistency\x12\x1a\n\x10minimize_latency\x18\x01 \x01(\x08H\x00\x12\x35\n\x11\x61t_least_as_fresh\x18\x02 \x01(\x0b\x32\x18.authz.v1.AtLeastAsFreshH\x00\x12\x1a\n\x10\x66ully_consistent\x18\x03 \x01(\x08H\x00\x42\x08\n\x06\x64\x65mand\",\n\x0e\x41tLeastAsFresh\x12\x1a\n\x12\x63onsistency_tokens\x18\x01 \x03(\t\"\xdb\x01\n\x11\x41uthorizeResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.Decision\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\x12&\n\x03\x61ge\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"y\n\x15\x42\x61tchAuthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12%\n\tquestions\x18\x02 \x03(\x0b\x32\x12.authz.v1.Question\x12*\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x15.authz.v1.Consistency\"\x86\x01\n\x08Question\x12\x1f\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\"\n\x08resource\x18\x03 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x04 \x03(\x0b\x32\x0e.authz.v1.Fact\"\xd0\x01\n\x16\x42\x61tchAuthorizeResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.authz.v1.QuestionResult\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x82\x01\n\x0eQuestionResult\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.DecisionH\x00\x12(\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x17.authz.v1.QuestionErrorH\x00\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tB\t\n\x07outcome\"M\n\rQuestionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t*L\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45\x43ISION_PERMIT\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02\x32\xb1\x01\n\x14\x41uthorizationService\x12\x44\n\tAuthorize\x12\x1a.authz.v1.AuthorizeRequest\x1a\x1b.authz.v1.AuthorizeResponse\x12S\n\x0e\x42\x61tchAuthorize\x12\x1f.authz.v1.BatchAuthorizeRequest\x1a .authz.v1.BatchAuthorizeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$authz/v1/authorization_service.proto\x12\x08\x61uthz.v1\x1a\x13\x61uthz/v1/fact.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n\x10\x41uthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\"\xc6\x01\n\x0b\x43onsistency\x12\x1a\n\x10minimize_latency\x18\x01 \x01(\x08H\x00\x12\x35\n\x11\x61t_least_as_fresh\x18\x02 \x01(\x0b\x32\x18.authz.v1.AtLeastAsFreshH\x00\x12\x1a\n\x10\x66ully_consistent\x18\x03 \x01(\x08H\x00\x12\x11\n\x07\x65xactly\x18\x04 \x01(\tH\x00\x12+\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06\x64\x65mand\",\n\x0e\x41tLeastAsFresh\x12\x1a\n\x12\x63onsistency_tokens\x18\x01 \x03(\t\"\xdb\x01\n\x11\x41uthorizeResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.Decision\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\x12&\n\x03\x61ge\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"y\n\x15\x42\x61tchAuthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12%\n\tquestions\x18\x02 \x03(\x0b\x32\x12.authz.v1.Question\x12*\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x15.authz.v1.Consistency\"\x86\x01\n\x08Question\x12\x1f\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\"\n\x08resource\x18\x03 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x04 \x03(\x0b\x32\x0e.authz.v1.Fact\"\xd0\x01\n\x16\x42\x61tchAuthorizeResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.authz.v1.QuestionResult\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x82\x01\n\x0eQuestionResult\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.DecisionH\x00\x12(\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x17.authz.v1.QuestionErrorH\x00\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tB\t\n\x07outcome\"M\n\rQuestionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t*L\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45\x43ISION_PERMIT\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02\x32\xb1\x01\n\x14\x41uthorizationService\x12\x44\n\tAuthorize\x12\x1a.authz.v1.AuthorizeRequest\x1a\x1b.authz.v1.AuthorizeResponse\x12S\n\x0e\x42\x61tchAuthorize\x12\x1f.authz.v1.BatchAuthorizeRequest\x1a .authz.v1.BatchAuthorizeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authz.v1.authorization_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DECISION']._serialized_start=1428
-  _globals['_DECISION']._serialized_end=1504
+  _globals['_DECISION']._serialized_start=1492
+  _globals['_DECISION']._serialized_end=1568
   _globals['_AUTHORIZEREQUEST']._serialized_start=137
   _globals['_AUTHORIZEREQUEST']._serialized_end=338
   _globals['_CONSISTENCY']._serialized_start=341
-  _globals['_CONSISTENCY']._serialized_end=475
-  _globals['_ATLEASTASFRESH']._serialized_start=477
-  _globals['_ATLEASTASFRESH']._serialized_end=521
-  _globals['_AUTHORIZERESPONSE']._serialized_start=524
-  _globals['_AUTHORIZERESPONSE']._serialized_end=743
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=745
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=866
-  _globals['_QUESTION']._serialized_start=869
-  _globals['_QUESTION']._serialized_end=1003
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=1006
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=1214
-  _globals['_QUESTIONRESULT']._serialized_start=1217
-  _globals['_QUESTIONRESULT']._serialized_end=1347
-  _globals['_QUESTIONERROR']._serialized_start=1349
-  _globals['_QUESTIONERROR']._serialized_end=1426
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=1507
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=1684
+  _globals['_CONSISTENCY']._serialized_end=539
+  _globals['_ATLEASTASFRESH']._serialized_start=541
+  _globals['_ATLEASTASFRESH']._serialized_end=585
+  _globals['_AUTHORIZERESPONSE']._serialized_start=588
+  _globals['_AUTHORIZERESPONSE']._serialized_end=807
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=809
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=930
+  _globals['_QUESTION']._serialized_start=933
+  _globals['_QUESTION']._serialized_end=1067
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=1070
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=1278
+  _globals['_QUESTIONRESULT']._serialized_start=1281
+  _globals['_QUESTIONRESULT']._serialized_end=1411
+  _globals['_QUESTIONERROR']._serialized_start=1413
+  _globals['_QUESTIONERROR']._serialized_end=1490
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=1571
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=1748
 # @@protoc_insertion_point(module_scope)

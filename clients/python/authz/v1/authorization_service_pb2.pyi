@@ -38,14 +38,18 @@ class AuthorizeRequest(_message.Message):
     def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...
 
 class Consistency(_message.Message):
-    __slots__ = ("minimize_latency", "at_least_as_fresh", "fully_consistent")
+    __slots__ = ("minimize_latency", "at_least_as_fresh", "fully_consistent", "exactly", "as_of")
     MINIMIZE_LATENCY_FIELD_NUMBER: _ClassVar[int]
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _ClassVar[int]
     FULLY_CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    EXACTLY_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
     minimize_latency: bool
     at_least_as_fresh: AtLeastAsFresh
     fully_consistent: bool
-    def __init__(self, minimize_latency: bool = ..., at_least_as_fresh: _Optional[_Union[AtLeastAsFresh, _Mapping]] = ..., fully_consistent: bool = ...) -> None: ...
+    exactly: str
+    as_of: _timestamp_pb2.Timestamp
+    def __init__(self, minimize_latency: bool = ..., at_least_as_fresh: _Optional[_Union[AtLeastAsFresh, _Mapping]] = ..., fully_consistent: bool = ..., exactly: _Optional[str] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AtLeastAsFresh(_message.Message):
     __slots__ = ("consistency_tokens",)
