@@ -24,8 +24,8 @@ _LOOK_SECONDS = 0.02
 _LONGEST_WAIT = 30.0
 """Who has no deadline waits so long."""
 
-_ANSWER_SECONDS = 0.05
-"""So long before the deadline a wait ends, or a tenth of the time that is left."""
+_ANSWER_SECONDS = 0.2
+"""So long before the deadline a wait ends, or a tenth of the time that is left if that is less."""
 
 
 @dataclass(frozen=True, slots=True)

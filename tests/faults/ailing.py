@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from authz_service.cli.main import main
+from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.server.watchdog import Watchdog
@@ -94,6 +95,16 @@ def full_pipe(is_ill: Callable[[], bool]) -> None:
     sys.stderr = Blocked()
 
 
+def no_bound(_is_ill: Callable[[], bool]) -> None:
+    """Questions are answered however old the copy is."""
+    healthy = PolicyDecisionPoint.__init__
+
+    def init(self: PolicyDecisionPoint, *arguments: object, **options: object) -> None:
+        healthy(self, *arguments, **{**options, "max_staleness": float("inf")})
+
+    PolicyDecisionPoint.__init__ = init
+
+
 AILMENTS = {
     ailment.__name__: ailment
     for ailment in (
@@ -103,6 +114,7 @@ AILMENTS = {
         starved_loop,
         silent_database,
         full_pipe,
+        no_bound,
     )
 }
 

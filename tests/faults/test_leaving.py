@@ -4,95 +4,17 @@ Real processes, in which something goes wrong on demand.
 """
 
 import contextlib
-import json
-import queue
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import authz
-import grpc
 import pytest
 from examples import fact_lines, policy_text
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from patient import QUESTION, Patient
 
 from authz_service.server.watchdog import EXIT_HUNG
-
-AILING = Path(__file__).parent / "ailing.py"
-SERVING = health_pb2.HealthCheckResponse.SERVING
-QUESTION = ("Employee:alice", "disarm", "SecuritySystem:s1")
-
-
-class Patient:
-    """`authz serve` with an ailment, healthy until `fall_ill`."""
-
-    def __init__(self, folder: Path, ailment: str, **settings: object) -> None:
-        self._file = folder / "ill"
-        values = {
-            "database_url": f"sqlite:///{folder / 'authz.db'}",
-            "listen": "127.0.0.1:0",
-            "metrics_listen": "127.0.0.1:0",
-            "shutdown_seconds": 1,
-            **settings,
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, AILING, ailment, self._file, "serve"],
-            stderr=subprocess.PIPE,
-            env={f"AUTHZ_{name.upper()}": str(value) for name, value in values.items()},
-            cwd=folder,
-        )
-        self._lines: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-        self.port = int(self.logged("serving")["grpc_port"])
-        self.client = authz.Client(f"127.0.0.1:{self.port}", timeout=10)
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
-
-    def _read(self) -> None:
-        for line in self.process.stderr:
-            with contextlib.suppress(ValueError):
-                self._lines.put(json.loads(line))
-
-    def logged(self, event: str, seconds: float = 20) -> dict[str, object]:
-        """Wait for a line of the log."""
-        end = time.monotonic() + seconds
-        while True:
-            line = self._lines.get(timeout=max(0, end - time.monotonic()))
-            if line["event"] == event:
-                return line
-
-    def fall_ill(self) -> None:
-        self._file.touch()
-
-    def recover(self) -> None:
-        self._file.unlink()
-
-    @property
-    def is_serving(self) -> bool:
-        stub = health_pb2_grpc.HealthStub(self.channel)
-        try:
-            return stub.Check(health_pb2.HealthCheckRequest(), timeout=2).status == SERVING
-        except grpc.RpcError:
-            return False
-
-    @property
-    def is_listening(self) -> bool:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def end(self) -> None:
-        self.client.close()
-        self.channel.close()
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        self.process.stderr.close()
 
 
 @pytest.fixture
@@ -184,15 +106,3 @@ def test_a_silent_database_is_no_reason_to_leave(admit):
     patient.recover()
     assert patient.client.authorize(*QUESTION)
     assert patient.process.poll() is None
-
-
-def test_a_process_that_was_stopped_goes_on(admit):
-    """Stopped for longer than a hung follower is given; it has one look for all of that time."""
-    patient = admit("healthy")
-    patient.process.send_signal(signal.SIGSTOP)
-    time.sleep(12)
-    patient.process.send_signal(signal.SIGCONT)
-    assert patient.client.authorize(*QUESTION)
-    time.sleep(6)
-    assert patient.process.poll() is None
-    assert patient.is_serving

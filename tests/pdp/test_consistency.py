@@ -153,9 +153,9 @@ def test_the_deadline_ends_the_wait(world: World) -> None:
         for demand in (AtLeastAsFresh((token,)), FullyConsistent()):
             start = time.monotonic()
             with pytest.raises(ReplicaBehind):
-                await freshness.reached("default", demand, 0.3)
+                await freshness.reached("default", demand, 1.0)
             # Before it, so that the caller hears the reason.
-            assert 0.2 < time.monotonic() - start < 0.3
+            assert 0.8 < time.monotonic() - start < 1.0
         world.hold.set()
         assert (await freshness.reached("default", demand, 5)).revision == token.revision
 
