@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import grpc
 import pytest
@@ -123,3 +124,13 @@ def test_links_lead_somewhere():
             r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")
         ):
             assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_every_promise_of_consistency_has_its_test():
+    promised = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "consistency.md").read_text())
+    sources = [*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("clients/python/tests/test_*.py")]
+    tests = set(
+        re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, sources)), re.MULTILINE)
+    )
+    assert promised
+    assert not set(promised) - tests
