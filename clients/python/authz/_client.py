@@ -406,7 +406,9 @@ class Client:
             try:
                 answer = self._send(call, attempts.time_left())
             except grpc.RpcError as failure:
-                error = error_of_call(failure, self._settings.target, seconds)
+                error = self._error(failure, seconds)
+                if self._is_closed:
+                    raise error from None
             else:
                 return call.read(answer)
             time.sleep(attempts.pause_after(error))

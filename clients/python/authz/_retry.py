@@ -1,6 +1,7 @@
 """When a call is tried again: the only retries there are, since gRPC's own are switched off.
 
-Rule 1: only UNAVAILABLE is tried again, and only for calls that change nothing.
+Rule 1: only UNAVAILABLE is tried again, and CANCELLED, which is what a request gets that comes to a server
+    when it has begun to stop; and only for calls whose effect is the same however often they are sent.
 Rule 2: all attempts and pauses together take no longer than the call's timeout.
 Rule 3: when the time is up the caller learns why the last attempt failed.
 """
@@ -10,6 +11,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
+
+import grpc
 
 from authz.errors import AuthzError, Unavailable
 
@@ -53,7 +56,8 @@ class Attempts:
     def pause_after(self, failure: AuthzError) -> float:
         """Return how long to wait before the next attempt, or raise `failure` if there is none."""
         left = self.time_left()
-        is_worth_it = self._repeatable and isinstance(failure, Unavailable)
+        is_passing = isinstance(failure, Unavailable) or failure.code is grpc.StatusCode.CANCELLED
+        is_worth_it = self._repeatable and is_passing
         if not is_worth_it or left < 2 * SHORTEST_ATTEMPT:
             raise failure
         # Shortened towards the end, so that a service that comes back late is still found.

@@ -14,6 +14,9 @@ CHANNEL_OPTIONS: Final = (
     # set timeouts, is not even looked up.
     ("grpc.enable_retries", 0),
     ("grpc.service_config_disable_resolution", 1),
+    # Each client has a connection of its own. Behind one port there may be several processes, and it is
+    # connections that are spread over them.
+    ("grpc.use_local_subchannel_pool", 1),
     # A service that restarts is found again within a second.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),

@@ -1,8 +1,9 @@
 import itertools
 import math
 
+import grpc
 import pytest
-from authz import Client, NotFound, Unavailable
+from authz import Client, NotFound, ServiceError, Unavailable
 from authz._retry import LONGEST_PAUSE, Attempts, pauses, require_timeout
 
 
@@ -38,6 +39,15 @@ def test_attempts_fill_the_time_and_end_with_the_last_failure():
 
     assert caught.value is last
     assert 1.9 < clock.now < 2.0
+
+
+def test_what_comes_to_a_stopping_server_is_tried_again():
+    """Before the server sees it, gRPC gives it back as cancelled."""
+    given_back = ServiceError("CANCELLED", code=grpc.StatusCode.CANCELLED)
+
+    assert 0 < Attempts(2.0, repeatable=True).pause_after(given_back) < 0.1
+    with pytest.raises(ServiceError):
+        Attempts(2.0, repeatable=False).pause_after(given_back)
 
 
 @pytest.mark.parametrize(
