@@ -190,6 +190,9 @@ class FactsOrphaned(AuthzError):
             f"{', '.join(self.facts)}{more}; delete them, or force the policy"
         )
 
+    def __reduce__(self) -> tuple[type["FactsOrphaned"], tuple[object, ...]]:
+        return type(self), (self.facts, self.count)
+
 
 class PreconditionFailed(AuthzError):
     """A precondition does not hold, so nothing was written."""

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     metrics_listen: str = Field(
         "127.0.0.1:9464", pattern=_ADDRESS, description="address and port of the Prometheus metrics"
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="processes that serve on the one port; each has all facts in memory",
+    )
     policy: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="files or folders (: between) whose policy is published at the start"
     )

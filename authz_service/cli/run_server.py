@@ -11,6 +11,7 @@ from authz_service.polar.diagnostic import PolicyInvalid, PolicyTestsFailed
 from authz_service.server.app import ListenFailed, StoredPolicyInvalid, serve
 from authz_service.server.follow import Outcome, PolicyFollower
 from authz_service.server.log import log_to_stderr
+from authz_service.server.supervisor import WorkersFailed, supervise
 from authz_service.settings import Settings
 
 
@@ -20,8 +21,9 @@ def run_server(settings: Settings) -> None:
     follower = None
     if settings.policy:
         follower = PolicyFollower(settings.policy, _tell, is_watching=settings.watch)
+    run = serve if settings.workers == 1 else supervise
     try:
-        asyncio.run(serve(settings, follower))
+        asyncio.run(run(settings, follower))
     except StoredPolicyInvalid as error:
         print_findings(output.stdout, error.cause.diagnostics)
         output.fail(f"{error}: {error.cause.summary}", output.EXIT_POLICY)
@@ -35,7 +37,7 @@ def run_server(settings: Settings) -> None:
         output.fail(str(error), output.EXIT_USAGE)
     except AuthzError as error:
         output.fail(error.message, output.EXIT_UNANSWERED)
-    except ListenFailed as error:
+    except (ListenFailed, WorkersFailed) as error:
         output.fail(str(error), output.EXIT_UNANSWERED)
 
 

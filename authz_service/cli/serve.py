@@ -15,7 +15,7 @@ from authz_service.pap.policy_files import STANDARD_INPUT
 from authz_service.settings import Settings
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each is an option
     *,
     listen: Annotated[str | None, typer.Option(help="Address and port of the gRPC server.")] = None,
     metrics_listen: Annotated[
@@ -23,6 +23,9 @@ def serve(
     ] = None,
     database_url: Annotated[
         str | None, typer.Option(help="Where facts and policies are kept.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve, all on the one port.")
     ] = None,
     policy: Annotated[
         list[Path] | None,
@@ -46,6 +49,7 @@ def serve(
         listen=listen,
         metrics_listen=metrics_listen,
         database_url=database_url,
+        workers=workers,
         policy=policy or None,
         watch=watch,
         engine=engine,

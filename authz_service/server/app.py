@@ -27,6 +27,7 @@ from authz.v1.store_service_pb2_grpc import add_StoreServiceServicer_to_server
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from prometheus_client.registry import Collector
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.errors import AuthzError
@@ -67,7 +68,7 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 # A thread that computes gives the lock away after so long. The default of 5 ms is what a question would wait
 # for each time while a policy is compiled; shorter costs little, as threads switch only when one waits.
-_SWITCH_SECONDS = 0.0001
+SWITCH_SECONDS = 0.0001
 
 _HEALTH_SECONDS = 0.25
 
@@ -79,7 +80,10 @@ _log = structlog.get_logger("authz.server")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where a running server listens; useful when port 0 asked for any free one."""
+    """Where a running server listens; useful when port 0 asked for any free one.
+
+    A worker has none for metrics, 0.
+    """
 
     grpc: int
     metrics: int
@@ -96,12 +100,19 @@ class StoredPolicyInvalid(Exception):
         super().__init__("the stored policy does not compile")
         self.cause = cause
 
+    def __reduce__(self) -> tuple[type["StoredPolicyInvalid"], tuple[PolicyInvalid]]:
+        return type(self), (self.cause,)
+
 
 class Server:
-    """One serving process: `start` once, then `stop` once."""
+    """One serving process: `start` once, then `stop` once.
 
-    def __init__(self, settings: Settings) -> None:
+    One of several workers shares its port with the others, and does not serve what its `collector` has.
+    """
+
+    def __init__(self, settings: Settings, *, is_worker: bool = False) -> None:
         self._settings = settings
+        self._is_worker = is_worker
         self._telemetry = Telemetry()
         self._health = health.aio.HealthServicer()
         load_policy = prepared(settings.engine)
@@ -136,6 +147,7 @@ class Server:
         self._beside: list[asyncio.Task[None]] = []
         self._server: aio.Server | None = None
         self._metrics: MetricsServer | None = None
+        self.collector = ServerCollector(self._telemetry, self._replica)
 
     async def load(self) -> None:
         """Load the store. Call before `start`.
@@ -156,6 +168,10 @@ class Server:
         """Say that a policy which came with the log is never given up, and that this is not hung meanwhile."""
         self._replica.pulse.beat()
         return False
+
+    async def catch_up(self) -> None:
+        """Apply what was committed since `load`. Raises what the follower's `catch_up` raises."""
+        await self._follower.catch_up()
 
     async def publish(self, files: Sequence[PolicyFile]) -> PolicyPublished:
         """Make `files` the active policy of the default store, as an author's request would.
@@ -181,7 +197,7 @@ class Server:
             options=[
                 # Beyond this the transport answers by itself, without a reason of ours.
                 ("grpc.max_receive_message_length", 2 * self._settings.max_request_bytes),
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(self._is_worker)),
                 # Clients that wait long ask now and then whether anybody is there; by default that is refused.
                 ("grpc.http2.min_ping_interval_without_data_ms", 1000),
                 # Who is gone without a word does not keep a stream for ever.
@@ -190,7 +206,8 @@ class Server:
         )
         self._add_services(server)
         grpc_port = _listen(server, self._settings.listen)
-        self._metrics = self._serve_metrics()
+        if not self._is_worker:
+            self._metrics = serve_metrics(self._settings.metrics_listen, self.collector)
         await self._refresh_health()
         await server.start()
         self._server = server
@@ -199,9 +216,7 @@ class Server:
             asyncio.create_task(self._keep_up()),
             asyncio.create_task(self._tell_health()),
         ]
-        ports = Ports(grpc_port, self._metrics.port)
-        _log.info("serving", grpc_port=ports.grpc, metrics_port=ports.metrics)
-        return ports
+        return Ports(grpc_port, self._metrics.port if self._metrics else 0)
 
     @property
     def follower(self) -> Follower:
@@ -254,14 +269,6 @@ class Server:
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
 
-    def _serve_metrics(self) -> MetricsServer:
-        host, port = split_address(self._settings.metrics_listen)
-        collector = ServerCollector(self._telemetry, self._replica)
-        try:
-            return MetricsServer(host, port, collector)
-        except OSError as error:
-            raise _listen_failed(self._settings.metrics_listen, "metrics_listen") from error
-
     async def _keep_up(self) -> None:
         """Do beside the requests what is to be done again and again, until the server stops."""
         upkeep = Upkeep(self._store, timedelta(days=self._settings.history_days))
@@ -300,7 +307,7 @@ async def serve(settings: Settings, follower: PolicyFollower | None = None) -> N
     something to watch; what its `begin` raises ends the server. If the server no longer follows the log, the
     process leaves service and ends with EXIT_HUNG.
     """
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     stopped, hung = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -312,7 +319,8 @@ async def serve(settings: Settings, follower: PolicyFollower | None = None) -> N
         await server.load()
         if follower is not None:
             await follower.begin(server.publish)
-        await server.start()
+        ports = await server.start()
+        _log.info("serving", grpc_port=ports.grpc, metrics_port=ports.metrics)
         watchdog.start()
         async with asyncio.TaskGroup() as tasks:
             if follower is not None:
@@ -338,14 +346,23 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def serve_metrics(address: str, collector: Collector) -> MetricsServer:
+    """Serve what `collector` has at `address`. Raises ListenFailed."""
+    try:
+        return MetricsServer(*split_address(address), collector)
+    except OSError as error:
+        raise listen_failed(address, "metrics_listen") from error
+
+
 def _listen(server: aio.Server, address: str) -> int:
     try:
         return server.add_insecure_port(address)
     except RuntimeError as error:
-        raise _listen_failed(address, "listen") from error
+        raise listen_failed(address, "listen") from error
 
 
-def _listen_failed(address: str, setting: str) -> ListenFailed:
+def listen_failed(address: str, setting: str) -> ListenFailed:
+    """Return the error for an `address` that is taken, and the `setting` to change."""
     return ListenFailed(
         f"cannot listen on {address}; is another server running there? "
         f"AUTHZ_{setting.upper()} sets another address"

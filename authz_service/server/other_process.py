@@ -38,8 +38,9 @@ _PICKLE_PROTOCOL = 3
 
 # The code is found where it was found here, and not in the folder that the server was started in.
 _START = (
-    "import sys; descriptor, *sys.path[:] = sys.argv[1:]; "
-    "from authz_service.server.other_process import work; work(int(descriptor))"
+    "import sys; from importlib import import_module; "
+    "module, function, descriptor, *sys.path[:] = sys.argv[1:]; "
+    "getattr(import_module(module), function)(int(descriptor))"
 )
 
 
@@ -68,12 +69,17 @@ def elsewhere(work: Callable[[], T], given_up: GivenUp) -> T:
     return outcome
 
 
+def command(function: Callable[[int], None], descriptor: int) -> list[str]:
+    """Return the command of a new process of this program that calls `function` with `descriptor`."""
+    start = (function.__module__, function.__name__, str(descriptor))
+    return [sys.executable, "-P", "-c", _START, *start, *sys.path]
+
+
 def _started(there: Connection) -> subprocess.Popen[bytes]:
     """Start a process that works for the other end of `there`; a signal to this one's group is not for it."""
     descriptor = there.fileno()
-    command = [sys.executable, "-P", "-c", _START, str(descriptor), *sys.path]
     return subprocess.Popen(  # noqa: S603 - this program
-        command,
+        command(work, descriptor),
         pass_fds=[descriptor],
         process_group=0,
         stdin=subprocess.DEVNULL,

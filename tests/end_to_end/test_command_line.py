@@ -44,7 +44,8 @@ class Serve:
                 break
         else:
             pytest.fail(f"the service did not start: {line!r}")
-        self.target = f"127.0.0.1:{json.loads(line)['grpc_port']}"
+        self.started = json.loads(line)
+        self.target = f"127.0.0.1:{self.started['grpc_port']}"
         self._drain = threading.Thread(target=self._copy)
         self._drain.start()
 
