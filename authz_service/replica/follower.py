@@ -19,7 +19,7 @@ from authz_service.errors import AuthzError, ReplicaBehind, ServiceStopping, Sto
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.replica.pulse import QUIET_SECONDS, Call
 from authz_service.replica.replica import P, Replica, ReplicaFault
-from authz_service.replica.worker import Worker
+from authz_service.replica.runner import Runner
 
 _LOOK_SECONDS = 0.02
 """So often the head is looked at; with SQLite that takes some 0.1 ms."""
@@ -42,8 +42,8 @@ class Follower:
 
     def __init__(self, replica: Replica[P]) -> None:
         self._replica = replica
-        self._worker: Worker | None = None
-        self._left: list[Worker] = []
+        self._runner: Runner | None = None
+        self._left: list[Runner] = []
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
@@ -106,8 +106,8 @@ class Follower:
 
     def close(self) -> None:
         """Let the thread of the rounds end. Call when nobody waits for one any more."""
-        if self._worker is not None:
-            self._worker.leave()
+        if self._runner is not None:
+            self._runner.leave()
 
     async def follow(self, stopped: asyncio.Event) -> None:
         """Catch up again and again, until `stopped` is set. What fails is tried again."""
@@ -162,9 +162,9 @@ class Follower:
 
     async def _move(self) -> None:
         before = self._replica.incarnation, self._replica.revision
-        if self._worker is None:
-            self._worker = Worker("follow")
-        moving = asyncio.wrap_future(self._worker.run(self._catch_up))
+        if self._runner is None:
+            self._runner = Runner("follow")
+        moving = asyncio.wrap_future(self._runner.run(self._catch_up))
         try:
             await self._watched(moving)
         finally:
@@ -185,20 +185,20 @@ class Follower:
             call = pulse.call
             if ticks >= _SILENT_TICKS:
                 self.trouble = StoreUnavailable("the database does not answer; try again")
-            if call is not None and ticks >= _GIVEN_UP_TICKS and self._leave_worker(call):
+            if call is not None and ticks >= _GIVEN_UP_TICKS and self._leave_runner(call):
                 moving.add_done_callback(_heard)
                 raise StoreUnavailable("the database has not answered for long; try again")
         moving.result()
 
-    def _leave_worker(self, call: Call) -> bool:
+    def _leave_runner(self, call: Call) -> bool:
         """Leave the thread that waits for `call` behind; say whether that could be done."""
-        self._left = [worker for worker in self._left if worker.is_alive]
+        self._left = [runner for runner in self._left if runner.is_alive]
         if len(self._left) >= _MOST_LEFT or not self._replica.pulse.give_up(call):
             return False
-        if self._worker is not None:
-            self._worker.leave()
-            self._left.append(self._worker)
-            self._worker = None
+        if self._runner is not None:
+            self._runner.leave()
+            self._left.append(self._runner)
+            self._runner = None
         return True
 
     def _catch_up(self) -> None:

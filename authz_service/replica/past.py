@@ -22,7 +22,7 @@ from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.replica.replica import ActivePolicy, P, StoreState
-from authz_service.replica.worker import Worker
+from authz_service.replica.runner import Runner
 from authz_service.store.fact_store import FactStore
 from authz_service.store.past import PastState
 
@@ -57,7 +57,7 @@ class PastStates(Generic[P]):
         self._store = store
         self._load_policy = load_policy
         self._demand_of = demand_of
-        self._worker: Worker | None = None
+        self._runner: Runner | None = None
         self._kept: OrderedDict[ConsistencyToken, tuple[float, Past[P]]] = OrderedDict()
         self._policies: OrderedDict[Hashable, ActivePolicy[P]] = OrderedDict()
         self._making: dict[ConsistencyToken, asyncio.Task[Past[P]]] = {}
@@ -95,8 +95,8 @@ class PastStates(Generic[P]):
 
     def close(self) -> None:
         """Let the thread end."""
-        if self._worker is not None:
-            self._worker.leave()
+        if self._runner is not None:
+            self._runner.leave()
 
     def _keep(self, token: ConsistencyToken, past: Past[P]) -> None:
         self._kept[token] = time.monotonic(), past
@@ -115,17 +115,17 @@ class PastStates(Generic[P]):
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, in the thread; one that hangs in the database is left behind."""
-        if self._worker is None:
-            self._worker = Worker("past")
-        worker = self._worker
-        done = asyncio.wrap_future(worker.run(work))
+        if self._runner is None:
+            self._runner = Runner("past")
+        runner = self._runner
+        done = asyncio.wrap_future(runner.run(work))
         try:
             async with asyncio.timeout(_LONGEST):
                 return await done
         except TimeoutError:
-            if worker is self._worker:
-                worker.leave()
-                self._worker = None
+            if runner is self._runner:
+                runner.leave()
+                self._runner = None
             message = "the history could not be read in time; try again"
             raise StoreUnavailable(message) from None
 

@@ -308,36 +308,42 @@ async def serve(settings: Settings, follower: PolicyFollower | None = None) -> N
     process leaves service and ends with EXIT_HUNG.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    stopped, hung = asyncio.Event(), asyncio.Event()
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     server = Server(settings)
-    grace = settings.shutdown_seconds + _LEAVING_SECONDS
-    watchdog = Watchdog(server.follower, partial(_set, hung, stopped), grace)
     try:
         await server.load()
         if follower is not None:
             await follower.begin(server.publish)
         ports = await server.start()
         _log.info("serving", grpc_port=ports.grpc, metrics_port=ports.metrics)
-        watchdog.start()
         async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(end_when_hung(server, settings))
             if follower is not None:
                 tasks.create_task(follower.follow(server.publish, stopped))
             await stopped.wait()
-            if hung.is_set():
-                await server.leave()
-                # Nothing is closed in order: whatever waits for the follower would wait for ever.
-                end_process("this process no longer followed the log, and has left service")
+            watching.cancel()
     finally:
-        watchdog.stop()
         await server.stop()
 
 
-def _set(*events: asyncio.Event) -> None:
-    for event in events:
-        event.set()
+async def end_when_hung(server: Server, settings: Settings) -> None:
+    """Leave service, and end this process with EXIT_HUNG, once `server` no longer follows the log.
+
+    Cancel it before the server stops for another reason.
+    """
+    hung = asyncio.Event()
+    watchdog = Watchdog(server.follower, hung.set, settings.shutdown_seconds + _LEAVING_SECONDS)
+    watchdog.start()
+    try:
+        await hung.wait()
+        await server.leave()
+        # Nothing is closed in order: whatever waits for the follower would wait for ever.
+        end_process("this process no longer followed the log, and has left service")
+    finally:
+        watchdog.stop()
 
 
 def split_address(address: str) -> tuple[str, int]:

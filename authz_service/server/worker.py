@@ -13,9 +13,16 @@ import sys
 from contextlib import suppress
 
 from authz_service.errors import AuthzError, StoreUnavailable
-from authz_service.server.app import SWITCH_SECONDS, ListenFailed, Server, StoredPolicyInvalid
+from authz_service.server.app import (
+    SWITCH_SECONDS,
+    ListenFailed,
+    Server,
+    StoredPolicyInvalid,
+    end_when_hung,
+)
 from authz_service.server.channel import Beat, Channel, Collect, Listen, Load, Order, Publish
 from authz_service.server.log import log_to_stderr
+from authz_service.settings import Settings
 
 
 def work(descriptor: int) -> None:
@@ -40,7 +47,9 @@ class _Worker:
         self.ended = asyncio.Event()
         self._channel = channel
         self._server: Server | None = None
+        self._settings: Settings | None = None
         self._is_serving = False
+        self._watching: asyncio.Task[None] | None = None
 
     async def obey(self, tasks: asyncio.TaskGroup) -> None:
         """Do what is ordered, several things at a time, until there is no supervisor any more."""
@@ -52,6 +61,8 @@ class _Worker:
         self.ended.set()
 
     async def stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
         if self._server is not None:
             await self._server.stop()
 
@@ -65,22 +76,24 @@ class _Worker:
     async def _do(self, order: Order[object]) -> object:
         if isinstance(order, Load):
             log_to_stderr(order.settings.log_level, worker=order.number)
+            self._settings = order.settings
             self._server = Server(order.settings, is_worker=True)
             await self._server.load()
             return None
         assert self._server is not None, "the first order is to load"
+        assert self._settings is not None
         match order:
             case Publish(files):
                 return await self._server.publish(files)
             case Collect():
                 return list(self._server.collector.collect())
             case Listen():
-                await self._listen(self._server)
+                await self._listen(self._server, self._settings)
             case _:
                 assert isinstance(order, Beat), order
         return None
 
-    async def _listen(self, server: Server) -> None:
+    async def _listen(self, server: Server, settings: Settings) -> None:
         # A database that fails just now is what the replica copes with from here on.
         with suppress(StoreUnavailable):
             await server.catch_up()
@@ -89,3 +102,4 @@ class _Worker:
             loop.add_signal_handler(number, self.ended.set)
         self._is_serving = True
         await server.start()
+        self._watching = asyncio.create_task(end_when_hung(server, settings))

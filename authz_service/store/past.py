@@ -12,7 +12,7 @@ from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import Revision
 from authz_service.store import reading, tables
 from authz_service.store.policies import policy_version
-from authz_service.store.rows import decode_fact
+from authz_service.store.rows import fact_decoder
 
 _PAGE = 200
 
@@ -80,12 +80,12 @@ def _closed(connection: Connection, store: int, revision: Revision) -> dict[Fact
             table.c.deleted > revision, table.c.created <= revision, table.c.store == store
         )
     )
-    return {decode_fact(row.predicate, row.key, row.args): row.expires_at for row in rows}
+    decode = fact_decoder()
+    return {decode(row.predicate, row.key, row.args): row.expires_at for row in rows}
 
 
 def _all(connection: Connection, store: int, revision: Revision) -> dict[Fact, Instant | None]:
     query = reading.select_at(store, FactPattern(), (revision, START), None, is_newest=False)
+    decode = fact_decoder()
     rows = connection.execute(query)
-    return {
-        decode_fact(predicate, key, args): expires_at for predicate, key, args, expires_at in rows
-    }
+    return {decode(predicate, key, args): expires_at for predicate, key, args, expires_at in rows}

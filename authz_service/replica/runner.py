@@ -1,4 +1,4 @@
-"""Worker: a thread that can be left behind."""
+"""Runner: a thread that can be left behind."""
 
 import queue
 import threading
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Worker:
+class Runner:
     """One thread, which never keeps the process from ending."""
 
     def __init__(self, name: str) -> None:
