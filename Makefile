@@ -8,7 +8,7 @@ POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
-	bench-engine bench-publish bench-store bench-workers faults fuzz clean
+	bench-engine bench-publish bench-replica bench-store bench-workers faults fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench-publish: install ## what clients notice of policies that are published whi
 
 bench-store: install ## what the store costs beside bare statements, for a million facts; QUICK=1: 50,000
 	PYTHONPATH=tests/store $(BIN)/python benchmarks/store.py $(if $(QUICK),--quick)
+
+bench-replica: install ## what getting ready costs beside bare rows, from SQL and from the snapshot file, and memory
+	PYTHONPATH=tests/store $(BIN)/python benchmarks/replica.py
 
 bench-workers: install ## the throughput of two workers beside one
 	$(BIN)/python benchmarks/workers.py

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     max_staleness_seconds: float = Field(
         300.0, gt=0, le=86400, description="so long questions are answered without the database"
     )
+    snapshot_file: Path | None = Field(
+        None,
+        description="where a copy of facts and policies is kept to start from; none by default",
+    )
     max_request_bytes: int = Field(
         4 * 2**20, ge=1024, le=64 * 2**20, description="larger requests are refused"
     )

@@ -76,6 +76,11 @@ class Expiries:
         """Return when `fact`, which is stored, expires; None for never."""
         return self._changes[fact] if fact in self._changes else self._base.get(fact)
 
+    def all(self) -> dict[Fact, Instant]:
+        """Return the expiry of each fact that has one. Costs a copy."""
+        merged = {**self._base, **self._changes}
+        return {fact: at for fact, at in merged.items() if at is not None}
+
     def expired(self, instant: Instant) -> Iterator[Fact]:
         """Yield the facts that do not count at `instant` any more."""
         for _, fact in takewhile(lambda timed: timed[0] <= instant, self._order):

@@ -9,7 +9,7 @@ Rule 4: what only one question knows goes to a child. Its numbers are none that 
     value later under another number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -22,6 +22,8 @@ TYPE_SHIFT = 32
 INTEGER_ZERO: Final = 1 << 80
 FIRST_INTEGER: Final = INTEGER_ZERO + INTEGER_MIN
 """The id of the smallest Integer. All ids of other types are below."""
+
+_PART = 4096
 
 _NUMBER = (1 << TYPE_SHIFT) - 1
 # A child counts in halves of both ranges that no parent reaches.
@@ -81,6 +83,64 @@ class Ids:
         assert place < _CHILD_NUMBERS
         by_text = self._by_text.setdefault(value.type, {})
         return by_text.setdefault(value.id, number << TYPE_SHIFT | place)
+
+    def add_all(self, type_name: str, texts: Sequence[str]) -> list[int]:
+        """Return the ids of these values of one type, all different, which they have from now on.
+
+        Many of them cost a tenth of what `add` takes. Only while nobody else has this table.
+        """
+        if type_name == INTEGER:
+            return [INTEGER_ZERO + int(text) for text in texts]
+        by_text = self._by_text.setdefault(type_name, {})
+        number = self.type_number(type_name)
+        known = self._texts.setdefault(number, [])
+        new = [text for text in texts if text not in by_text]
+        first = number << TYPE_SHIFT | len(known)
+        known += new
+        assert len(known) <= _CHILD_NUMBERS
+        by_text.update(zip(new, range(first, first + len(new)), strict=True))
+        return list(map(by_text.__getitem__, texts))
+
+    def types(self) -> list[tuple[int, str]]:
+        """Return all types by their numbers, in this order."""
+        return sorted((number, name) for name, number in self._type_numbers.copy().items())
+
+    def texts(self, number: int) -> list[str]:
+        """Return the values of a type, each at the place that its id has; empty where there is none."""
+        found: list[str] = []
+        texts = self._texts.get(number, [])
+        by_text = self._by_text.get(self._type_names[number], {})
+        for start in range(0, len(texts), _PART):
+            some = texts[start : start + _PART]
+            first = number << TYPE_SHIFT | start
+            # Of threads that raced to add a value one has won, and nobody has the id of the others.
+            found += [
+                text if by_text.get(text) == id_ else ""
+                for id_, text in enumerate(some, start=first)
+            ]
+        return found
+
+    def restore(self, number: int, type_name: str, texts: Sequence[str]) -> list[int]:
+        """Give a type its number, and its values the ids by their places. Only while nobody has this table.
+
+        Types come in the order of their numbers. Returns the ids.
+        """
+        self._type_names[number] = type_name
+        self._type_numbers[type_name] = number
+        self._new_types = count(number + 1)
+        by_text: dict[str, int] = {}
+        first = number << TYPE_SHIFT
+        for start in range(0, len(texts), _PART):
+            some = texts[start : start + _PART]
+            by_text.update(zip(some, range(first + start, first + start + len(some)), strict=True))
+        ids = list(by_text.values())
+        if "" in by_text:
+            del by_text[""]
+            ids = [by_text.get(text, -1) for text in texts]
+        if texts:
+            self._texts[number] = list(texts)
+            self._by_text[type_name] = by_text
+        return ids
 
     def value(self, id: int) -> Value:  # noqa: A002 - the word for it
         """Return the value of `id`. Raises LookupError for what is no id of this table."""

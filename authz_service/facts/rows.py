@@ -1,15 +1,75 @@
 """Rows: the distinct facts of one predicate and arity, as ids in columns.
 
-A fact costs 8 bytes for each argument and 6 to 12 for finding it, where a set of tuples costs more than
-100. Found are rows by open addressing, as in a dict: `_slots` holds row numbers, from 1 on, at the first
-free place from the row's hash on; at least a third of it is free.
+A fact costs 4 bytes for each argument and 6 to 8 for finding it, where a set of tuples costs more than 100. A
+column has a code for each row, and an id for each code. Found are rows by open addressing, as in a dict:
+`_slots` holds row numbers, from 1 on, at the first free place from the row's hash on; at least a quarter of it
+is free. Rows that come in bulk are not looked up, and get their slots when somebody asks for the first time.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from operator import mod
 
 Row = tuple[int, ...]
+
+_PART = 4096
+
+
+class Column:
+    """What stands at one position of the rows: `codes` has one for each row, `ids` the id of each code.
+
+    No two codes have the same id. An id may be there that no row has any more.
+    """
+
+    __slots__ = ("_code_of", "codes", "ids")
+
+    def __init__(self, codes: "array[int]", ids: list[int]) -> None:
+        self.codes = codes
+        self.ids = ids
+        self._code_of: dict[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __iter__(self) -> Iterator[int]:
+        return map(self.ids.__getitem__, self.codes)
+
+    def __getitem__(self, number: int) -> int:
+        return self.ids[self.codes[number]]
+
+    def part(self, start: int, stop: int) -> list[int]:
+        """Return the ids of some rows."""
+        return list(map(self.ids.__getitem__, self.codes[start:stop]))
+
+    def code(self, id: int | None) -> int | None:  # noqa: A002 - the word for it
+        """Return the code of `id`, or None if no row has it. Costs a look at all ids of the column."""
+        return self.ids.index(id) if id is not None and id in self.ids else None
+
+    def copy(self) -> "Column":
+        return Column(self.codes[:], self.ids.copy())
+
+    def append(self, id: int) -> None:  # noqa: A002 - the word for it
+        code_of = self._code_of
+        if code_of is None:
+            code_of = self._code_of = self._codes()
+        code = code_of.get(id)
+        if code is None:
+            code = code_of[id] = len(self.ids)
+            self.ids.append(id)
+        self.codes.append(code)
+
+    def settle(self) -> None:
+        """Free what only more rows would need."""
+        self._code_of = None
+
+    def _codes(self) -> dict[int, int]:
+        code_of: dict[int, int] = {}
+        # In parts, as no other thread runs meanwhile.
+        for start in range(0, len(self.ids), _PART):
+            some = self.ids[start : start + _PART]
+            code_of.update(zip(some, range(start, start + len(some)), strict=True))
+        return code_of
 
 
 class Rows:
@@ -18,11 +78,19 @@ class Rows:
     __slots__ = ("_size", "_slots", "columns")
 
     def __init__(self, arity: int, rows: Iterable[Row] = ()) -> None:
-        self.columns: tuple[list[int], ...] = tuple([] for _ in range(arity))
+        self.columns: tuple[Column, ...] = tuple(Column(array("I"), []) for _ in range(arity))
         self._size = 0
-        self._slots = array("I", bytes(4 * 8))
+        self._slots: array[int] | None = None
         for row in rows:
             self.add(row)
+
+    @staticmethod
+    def of(columns: Sequence[Column]) -> "Rows":
+        """Return the rows of at least one column, which are distinct. Costs no look at any."""
+        rows = Rows(0)
+        rows.columns = tuple(columns)
+        rows._size = len(columns[0])
+        return rows
 
     def __len__(self) -> int:
         return self._size
@@ -31,76 +99,91 @@ class Rows:
         return zip(*self.columns, strict=True) if self.columns else repeat((), self._size)
 
     def __contains__(self, row: Row) -> bool:
-        return self._slots[self._slot(row)] != 0
+        slots = self.findable()
+        return slots[self._slot(slots, row)] != 0
 
     def copy(self) -> "Rows":
         """Return a set of its own. Costs a copy of memory, and no look at any row."""
         copy = Rows(0)
         copy.columns = tuple(column.copy() for column in self.columns)
         copy._size = self._size
-        copy._slots = self._slots[:]
+        copy._slots = None if self._slots is None else self._slots[:]
         return copy
 
     def add(self, row: Row) -> None:
         """Add `row`, unless it is there."""
-        slot = self._slot(row)
-        if self._slots[slot]:
+        slots = self.findable()
+        slot = self._slot(slots, row)
+        if slots[slot]:
             return
         self._size += 1
-        self._slots[slot] = self._size
+        slots[slot] = self._size
         for column, value in zip(self.columns, row, strict=True):
             column.append(value)
-        if self._size * 3 > len(self._slots) * 2:
-            self._grow()
+        if self._size * 4 > len(slots) * 3:
+            self._slots = self._filled(2 * self._size)
 
     def discard(self, row: Row) -> None:
         """Remove `row`, if it is there. The last row takes its number."""
-        slot = self._slot(row)
-        number = self._slots[slot]
+        slots = self.findable()
+        slot = self._slot(slots, row)
+        number = slots[slot]
         if not number:
             return
         if number != self._size:
             last = tuple(column[-1] for column in self.columns)
-            self._slots[self._slot(last)] = number
-            for column, value in zip(self.columns, last, strict=True):
-                column[number - 1] = value
+            slots[self._slot(slots, last)] = number
+            for column in self.columns:
+                column.codes[number - 1] = column.codes[-1]
         for column in self.columns:
-            column.pop()
+            column.codes.pop()
         self._size -= 1
-        self._free(slot)
+        self._free(slots, slot)
 
-    def _slot(self, row: Row) -> int:
+    def settle(self) -> None:
+        """Free what only `add` needs; it makes it again."""
+        for column in self.columns:
+            column.settle()
+
+    def findable(self) -> "array[int]":
+        """Make sure that rows can be found. Looks at all of them if they have come in bulk."""
+        slots = self._slots
+        if slots is None:
+            # Threads that race to fill them fill in the same.
+            slots = self._slots = self._filled(self._size + self._size // 2)
+        return slots
+
+    def _slot(self, slots: "array[int]", row: Row) -> int:
         """Return the slot of `row`, or the free one where it belongs."""
-        slots, columns = self._slots, self.columns
-        mask = len(slots) - 1
-        slot = hash(row) & mask
+        columns = self.columns
+        size = len(slots)
+        slot = hash(row) % size
         while number := slots[slot]:
             for column, value in zip(columns, row):  # noqa: B905 - of one length, and often run
-                if column[number - 1] != value:
+                if column.ids[column.codes[number - 1]] != value:
                     break
             else:
                 return slot
-            slot = (slot + 1) & mask
+            slot = (slot + 1) % size
         return slot
 
-    def _grow(self) -> None:
-        mask = 2 * len(self._slots) - 1
-        slots = array("I", bytes(4 * (mask + 1)))
-        for number, row in enumerate(self, start=1):
-            slot = hash(row) & mask
+    def _filled(self, size: int) -> "array[int]":
+        size += 8
+        slots = array("I", bytes(4 * size))
+        for number, home in enumerate(map(mod, map(hash, self), repeat(size)), start=1):
+            slot = home
             while slots[slot]:
-                slot = (slot + 1) & mask
+                slot = (slot + 1) % size
             slots[slot] = number
-        self._slots = slots
+        return slots
 
-    def _free(self, slot: int) -> None:
+    def _free(self, slots: "array[int]", slot: int) -> None:
         """Empty `slot`, and move back into it what would be found no more."""
-        slots = self._slots
-        mask = len(slots) - 1
+        size = len(slots)
         following = slot
-        while number := slots[following := (following + 1) & mask]:
-            home = hash(tuple(column[number - 1] for column in self.columns)) & mask
-            if (following - home) & mask >= (following - slot) & mask:
+        while number := slots[following := (following + 1) % size]:
+            home = hash(tuple(column[number - 1] for column in self.columns)) % size
+            if (following - home) % size >= (following - slot) % size:
                 slots[slot] = number
                 slot = following
         slots[slot] = 0

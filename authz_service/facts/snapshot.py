@@ -39,6 +39,11 @@ class FactSnapshot:
         self.whole = self._wholes.get
         """Return the view of a demand for reading what is built of it; None if nothing is."""
 
+    @staticmethod
+    def of(tables: Tables) -> "FactSnapshot":
+        """Return the snapshot of `tables`, which nobody changes any more."""
+        return FactSnapshot._made(tables, {}, len(tables), {})
+
     def __contains__(self, fact: Fact) -> bool:
         holds = self._delta.get(fact)
         return fact in self._base if holds is None else holds
@@ -140,6 +145,17 @@ class FactSnapshot:
         """
         if demand is not None:
             yield from self.view(demand).completing()
+
+    def tables(self) -> Tables:
+        """Return all facts as tables, which nobody may change. Costs a copy of what was touched by writes."""
+        base = self._base
+        if isinstance(base, FactSnapshot):
+            return base.changed(self._delta).tables()
+        return base.changed(self._delta) if self._delta else base
+
+    def findable(self) -> None:
+        """Make sure that facts can be looked up, as each change needs. Takes a second for a million, once."""
+        self._base.findable()
 
     @property
     def needs_merging(self) -> bool:

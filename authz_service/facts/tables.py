@@ -32,7 +32,17 @@ class Tables:
         self.by_signature: dict[Signature, Rows] = {}
         for fact in facts:
             self._add(fact)
+        self._settle()
         self._most_ids = 2 * len(self.ids) + SPARE_IDS
+
+    @staticmethod
+    def of(ids: Ids, by_signature: dict[Signature, Rows]) -> "Tables":
+        """Return the tables of these rows, whose values have `ids`."""
+        tables = Tables()
+        tables.ids = ids
+        tables.by_signature = by_signature
+        tables._most_ids = 2 * len(ids) + SPARE_IDS
+        return tables
 
     def __contains__(self, fact: Fact) -> bool:
         rows = self.by_signature.get(signature_of(fact))
@@ -43,6 +53,13 @@ class Tables:
 
     def __iter__(self) -> Iterator[Fact]:
         return self.matching(FactPattern())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tables):
+            return NotImplemented
+        return len(self) == len(other) and all(fact in other for fact in self)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __len__(self) -> int:
         return sum(map(len, self.by_signature.values()))
@@ -71,7 +88,7 @@ class Tables:
                 yield Fact(predicate, ())
             seen: set[tuple[int, ...]] = set()
             for start in range(0, len(rows), _PART):
-                columns = [column[start : start + _PART] for column in rows.columns]
+                columns = [column.part(start, start + _PART) for column in rows.columns]
                 # All of this runs in C, but for what is new.
                 kinds = zip(*(_kinds(column, apart) for column in columns), strict=True)
                 examples = dict(zip(kinds, zip(*columns, strict=True), strict=True))
@@ -98,7 +115,13 @@ class Tables:
                 changed._add(fact)
             else:
                 changed._discard(fact)
+        changed._settle()
         return changed
+
+    def findable(self) -> None:
+        """Make sure that facts can be looked up; whoever does it first would wait for it."""
+        for rows in self.by_signature.values():
+            rows.findable()
 
     def _add(self, fact: Fact) -> None:
         signature = signature_of(fact)
@@ -106,6 +129,10 @@ class Tables:
         if rows is None:
             rows = self.by_signature[signature] = Rows(len(fact.args))
         rows.add(tuple(map(self.ids.add, fact.args)))
+
+    def _settle(self) -> None:
+        for rows in self.by_signature.values():
+            rows.settle()
 
     def _discard(self, fact: Fact) -> None:
         rows = self.by_signature.get(signature_of(fact))

@@ -12,24 +12,33 @@ The policy language is not known here: `load_policy` makes of a policy's files w
 `demand_of` says which indexes that is going to read.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from authz_service.errors import Compacted, StoreNotFound
+import structlog
+
+from authz_service.errors import Compacted, StoreNotFound, StoreUnavailable
 from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch, StoreEvent
 from authz_service.facts.expiry import Expiries
-from authz_service.facts.instant import Instant
+from authz_service.facts.instant import START, Instant, datetime_of, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
+from authz_service.replica import snapshot_file
 from authz_service.replica.pulse import Pulse
+from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefused
 from authz_service.replica.uptime import uptime
-from authz_service.store.fact_store import FactStore
+from authz_service.store.fact_store import FactStore, utc_now
+from authz_service.store.reading import Head
 
 P = TypeVar("P")
+
+_log = structlog.get_logger("authz.replica")
 
 
 class ReplicaFault(Exception):
@@ -90,6 +99,12 @@ class Applied(Generic[P]):
         return state
 
 
+NEVER_FRESH = float("-inf")
+"""What a copy is as fresh as of which nobody knows how old it is."""
+
+_NOTHING: Applied[Any] = Applied("", EMPTY, {}, NEVER_FRESH)
+
+
 @dataclass(frozen=True, slots=True)
 class _Merge(Generic[P]):
     """The merge under way: of what, as it was, and what comes of its facts."""
@@ -107,6 +122,7 @@ class Replica(Generic[P]):
         load_policy: Callable[[Sequence[PolicyFile]], P],
         demand_of: Callable[[P], Demand | None] = lambda _: None,
         clock: Callable[[], float] = uptime,
+        wall_clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.pulse = Pulse()
         """The signs of life of whoever calls `load` or `catch_up`."""
@@ -114,10 +130,11 @@ class Replica(Generic[P]):
         self._load_policy = load_policy
         self._demand_of = demand_of
         self._clock = clock
+        self._wall_clock = wall_clock
         self._merging = ThreadPoolExecutor(1, "merge")
         self._merge: _Merge[P] | None = None
         # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
-        self._applied: Applied[P] = Applied("", EMPTY, {}, float("-inf"))
+        self._applied: Applied[P] = _NOTHING
 
     @property
     def applied(self) -> Applied[P]:
@@ -133,6 +150,11 @@ class Replica(Generic[P]):
     def revision(self) -> Revision:
         """The newest applied revision of the database."""
         return self._applied.revision
+
+    @property
+    def fresh_as_of(self) -> Instant:
+        """By the wall clock, when there was nothing newer than what is applied now."""
+        return self._instant(self._applied.fresh_as_of)
 
     def state(self, store: str) -> StoreState[P]:
         """Return the newest state of `store`. Raises StoreNotFound."""
@@ -150,24 +172,102 @@ class Replica(Generic[P]):
             self._load()
 
     def _load(self) -> None:
+        # What comes of a merge is not wanted any more, and there is room for two copies but not for three.
+        self._drop_merge()
         began = self._clock()
         head, stored = self.pulse.outside(self._store.load)
-        states = {}
-        for state in stored:
-            policy = self._active(state.policy)
-            facts = self._prepared(FactSnapshot(state.facts), policy)
-            states[state.name] = StoreState(
-                state.name,
-                state.revision,
-                facts,
-                policy,
-                Expiries(state.expiries),
+        states = [
+            SavedStore(one.name, one.number, one.revision, one.policy, one.expiries, one.facts)
+            for one in stored
+        ]
+        self._take(head.incarnation, head.revision, states, began)
+
+    def load_file(self, path: Path) -> bool:
+        """Take over a snapshot file and what was written since; return whether it could be used.
+
+        With the database out of reach it is taken as it is, with the age that it has by now. What `load_policy`
+        raises passes through.
+        """
+        try:
+            saved = snapshot_file.read(path)
+        except FileNotFoundError:
+            return False
+        except (SnapshotRefused, OSError) as refused:
+            _log.warning("snapshot file refused", path=str(path), cause=str(refused))
+            return False
+        try:
+            self._check(saved, self._store.head())
+            self._take_saved(saved)
+            self.catch_up()
+        except StoreUnavailable as error:
+            if self._applied.incarnation != saved.incarnation:
+                self._take_saved(saved)
+            _log.warning("starting from the snapshot file alone", cause=error.message)
+        except (SnapshotRefused, ReplicaFault) as refused:
+            _log.warning("snapshot file refused", path=str(path), cause=str(refused))
+            self._applied = _NOTHING
+            return False
+        return True
+
+    def save_file(self, path: Path) -> None:
+        """Write the snapshot file. Runs beside all else; raises OSError, and then the file before is there."""
+        applied = self._applied
+        stores = [
+            SavedStore(
+                state.store,
                 state.number,
-                head.incarnation,
+                state.revision,
+                state.policy.version if state.policy else None,
+                state.expiries.all(),
+                state.facts.tables(),
+            )
+            for state in applied.states.values()
+        ]
+        fresh_as_of = self._instant(applied.fresh_as_of)
+        snapshot_file.write(path, Saved(applied.incarnation, applied.revision, fresh_as_of, stores))
+
+    def _check(self, saved: Saved, head: Head) -> None:
+        """Raise SnapshotRefused unless the log leads from `saved` to the head."""
+        if saved.incarnation != head.incarnation:
+            raise SnapshotRefused("it is of another database, or of another life of this one")
+        if saved.revision > head.revision:
+            message = f"its revision {saved.revision} is beyond the database's {head.revision}"
+            raise SnapshotRefused(message)
+        if saved.revision < head.compacted_to:
+            message = f"the log after its revision {saved.revision} is no longer kept"
+            raise SnapshotRefused(message)
+
+    def _take_saved(self, saved: Saved) -> None:
+        age = (self._wall_clock() - datetime_of(saved.fresh_as_of)).total_seconds()
+        # By a clock that was set back nobody can tell how old the facts are.
+        fresh_as_of = self._clock() - age if age >= 0 else NEVER_FRESH
+        self._take(saved.incarnation, saved.revision, saved.stores, fresh_as_of)
+
+    def _take(
+        self,
+        incarnation: str,
+        revision: Revision,
+        stores: Iterable[SavedStore],
+        fresh_as_of: float,
+    ) -> None:
+        states = {}
+        for store in stores:
+            policy = self._active(store.policy)
+            states[store.name] = StoreState(
+                store.name,
+                store.revision,
+                self._prepared(FactSnapshot.of(store.facts), policy),
+                policy,
+                Expiries(store.expiries),
+                store.number,
+                incarnation,
             )
         # INVARIANT: what is merged became, by writes alone, what is applied.
-        self._merge = None
-        self._applied = Applied(head.incarnation, head.revision, states, began)
+        self._drop_merge()
+        self._applied = Applied(incarnation, revision, states, fresh_as_of)
+        # Questions do not need it, but the first write of each store would wait for it.
+        for state in states.values():
+            self._merging.submit(state.facts.findable)
 
     def catch_up(self) -> None:
         """Apply every batch up to the head of the database, as it is now or later.
@@ -258,6 +358,12 @@ class Replica(Generic[P]):
                     self._merge = _Merge(state, self._merging.submit(state.facts.merged))
                     return
 
+    def _drop_merge(self) -> None:
+        """Forget the merge under way, once nothing works at it any more."""
+        merge, self._merge = self._merge, None
+        if merge is not None and not merge.merged.cancel():
+            wait([merge.merged])
+
     def _finish_merge(self) -> None:
         merge = self._merge
         if merge is None or not merge.merged.done():
@@ -271,6 +377,12 @@ class Replica(Generic[P]):
             facts = state.facts.rebased(merge.merged.result(), merge.origin.facts)
             states = {**self._applied.states, state.store: replace(state, facts=facts)}
             self._applied = replace(self._applied, states=states)
+
+    def _instant(self, fresh_as_of: float) -> Instant:
+        if fresh_as_of == NEVER_FRESH:
+            return START
+        age = timedelta(seconds=self._clock() - fresh_as_of)
+        return instant_of(self._wall_clock() - age)
 
     def _prepared(self, facts: FactSnapshot, policy: ActivePolicy[P] | None) -> FactSnapshot:
         demand = self._demand_of(policy.loaded) if policy else None

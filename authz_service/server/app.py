@@ -48,6 +48,7 @@ from authz_service.server.follow import PolicyFollower
 from authz_service.server.garbage import uncollected
 from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, made_elsewhere, prepared
+from authz_service.server.snapshots import keep_snapshot_file
 from authz_service.server.store_service import StoreService
 from authz_service.server.upkeep import Upkeep
 from authz_service.server.watchdog import Watchdog, end_process
@@ -117,7 +118,9 @@ class Server:
         self._health = health.aio.HealthServicer()
         load_policy = prepared(settings.engine)
         self._store = FactStore.open(
-            settings.database_url, keys_kept=timedelta(hours=settings.idempotency_hours)
+            settings.database_url,
+            keys_kept=timedelta(hours=settings.idempotency_hours),
+            may_be_away=settings.snapshot_file is not None,
         )
         self._replica: Replica[LoadedPolicy] = Replica(
             self._store,
@@ -150,7 +153,7 @@ class Server:
         self.collector = ServerCollector(self._telemetry, self._replica)
 
     async def load(self) -> None:
-        """Load the store. Call before `start`.
+        """Load the store, from the snapshot file if there is one that can be used. Call before `start`.
 
         Raises StoreUnavailable, and StoredPolicyInvalid or EngineUnsupported if a stored policy cannot
         be executed: a server that cannot decide does not start.
@@ -161,8 +164,10 @@ class Server:
             raise StoredPolicyInvalid(error) from error
 
     def _load(self) -> None:
+        file = self._settings.snapshot_file
         with uncollected():
-            self._replica.load()
+            if file is None or not self._replica.load_file(file):
+                self._replica.load()
 
     def _goes_on(self) -> bool:
         """Say that a policy which came with the log is never given up, and that this is not hung meanwhile."""
@@ -216,6 +221,10 @@ class Server:
             asyncio.create_task(self._keep_up()),
             asyncio.create_task(self._tell_health()),
         ]
+        file = self._settings.snapshot_file
+        if file is not None:
+            keeping = keep_snapshot_file(self._replica, file, self._stopped)
+            self._beside.append(asyncio.create_task(keeping))
         return Ports(grpc_port, self._metrics.port if self._metrics else 0)
 
     @property

@@ -1,7 +1,7 @@
 """Database: transactions on the database, and what its errors mean. The only place that translates them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import Connection, Engine
@@ -13,10 +13,15 @@ from authz_service.store import dialect
 
 
 class Database:
-    """An engine, until it is closed. Transactions may run in several threads at a time."""
+    """An engine, until it is closed. Transactions may run in several threads at a time.
 
-    def __init__(self, engine: Engine) -> None:
+    `bring_up_to_date` makes or changes the tables, in a transaction before any other.
+    """
+
+    def __init__(self, engine: Engine, bring_up_to_date: Callable[[Connection], None]) -> None:
         self.engine = engine
+        self._bring_up_to_date = bring_up_to_date
+        self._is_up_to_date = False
         self._is_closed = False
         self._lost_disk: str | None = None
         # A database in memory has one connection for all threads.
@@ -29,9 +34,17 @@ class Database:
         self._is_closed = True
         self.engine.dispose()
 
+    def prepare(self) -> None:
+        """Bring the tables up to date, if that is not done yet. Raises StoreUnavailable."""
+        if not self._is_up_to_date:
+            with self._migrating() as connection:
+                self._bring_up_to_date(connection)
+            self._is_up_to_date = True
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Run a transaction that sees one moment of the database. Raises StoreUnavailable."""
+        self.prepare()
         with self._translated(), self._serial, self._begun(writing=False) as connection:
             yield connection
 
@@ -42,6 +55,7 @@ class Database:
         If it raises, the transaction has no effect, or the connection was lost while it was committed and
         nobody knows.
         """
+        self.prepare()
         with (
             self._translated(),
             self._serial,
@@ -52,8 +66,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def migrating(self) -> Iterator[Connection]:
-        """Run a transaction that may change the tables, one process at a time. Raises StoreUnavailable."""
+    def _migrating(self) -> Iterator[Connection]:
         with self._translated(), self._serial, self._begun(writing=True) as connection:
             dialect.begin_migrating(self.engine, connection)
             yield connection

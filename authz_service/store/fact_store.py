@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound
+from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, WriteRequest
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
@@ -64,13 +65,19 @@ class FactStore:
         *,
         clock: Callable[[], datetime] = utc_now,
         keys_kept: timedelta = KEYS_KEPT,
+        may_be_away: bool = False,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._keys_kept = keys_kept
-        self._database = Database(engine)
-        with self._database.migrating() as connection:
-            schema.bring_up_to_date(connection, dialect.place(engine))
+        self._database = Database(
+            engine, partial(schema.bring_up_to_date, place=dialect.place(engine))
+        )
+        try:
+            self._database.prepare()
+        except StoreUnavailable:
+            if not may_be_away:
+                raise
         self._committer = Committer(self._database, self._begin)
 
     @classmethod
@@ -80,15 +87,17 @@ class FactStore:
         *,
         clock: Callable[[], datetime] = utc_now,
         keys_kept: timedelta = KEYS_KEPT,
+        may_be_away: bool = False,
     ) -> "FactStore":
         """Open the database, creating its tables if there are none. Raises StoreUnavailable with the cure.
 
-        `keys_kept` says how long writes are remembered by their idempotency key.
+        `keys_kept` says how long writes are remembered by their idempotency key. A database that `may_be_away`
+        is tried again by whatever is done with it first.
         """
         engine = dialect.open_engine(database_url)
         with ExitStack() as on_failure:
             on_failure.callback(engine.dispose)
-            store = cls(engine, clock=clock, keys_kept=keys_kept)
+            store = cls(engine, clock=clock, keys_kept=keys_kept, may_be_away=may_be_away)
             on_failure.pop_all()
         return store
 

@@ -20,6 +20,9 @@ from authz_service.facts.value import Value
 
 _IN_ARGUMENT = "\x1f"
 _BETWEEN_ARGUMENTS = "\x1e"
+BETWEEN_FACTS = 2 * _BETWEEN_ARGUMENTS
+"""Between the texts of the arguments of facts, each of which has some."""
+
 _BEFORE_DIGEST = "\x1d"
 _NUL = "\0"
 
@@ -125,6 +128,37 @@ def fact_decoder() -> Callable[[str, str, str | None], Fact]:
         return new(Fact, (predicate, (*beginnings[beginning], value)))
 
     return decode
+
+
+def decode_value(text: str) -> Value:
+    """Return the value of the text of one argument."""
+    return Value._make(text.split(_IN_ARGUMENT))
+
+
+def columns_of(facts: str) -> Iterator[tuple[int, Sequence[list[str]]]]:
+    """Yield the arguments of facts, in columns of one text for each, by arity.
+
+    `facts` are the texts of the arguments of each, with `BETWEEN_FACTS` between them.
+    """
+    texts = facts.split(_BETWEEN_ARGUMENTS)
+    # Two marks follow each other between two facts, so there is an empty text.
+    arity = facts.partition(BETWEEN_FACTS)[0].count(_BETWEEN_ARGUMENTS) + 1
+    ends = texts[arity :: arity + 1]
+    if len(texts) == len(ends) * (arity + 1) + arity and not any(ends):
+        columns = [texts[at :: arity + 1] for at in range(arity)]
+        if all(map(all, columns)):
+            yield arity, columns
+            return
+    yield from _columns_by_arity(facts)
+
+
+def _columns_by_arity(facts: str) -> Iterator[tuple[int, Sequence[list[str]]]]:
+    rows: dict[int, list[list[str]]] = {}
+    for text in facts.split(BETWEEN_FACTS):
+        row = text.split(_BETWEEN_ARGUMENTS)
+        rows.setdefault(len(row), []).append(row)
+    for arity, some in rows.items():
+        yield arity, [list(column) for column in zip(*some, strict=True)]
 
 
 def key_range(pattern: FactPattern) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from authz_service.facts.change import ChangeBatch, Delete, Insert, Write, Write
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.revision import Revision
+from authz_service.facts.tables import Tables
 from authz_service.facts.value import Value, boolean, integer, string
 from authz_service.store.fact_store import FactStore, StoredState
 
@@ -83,7 +84,7 @@ def other(store: FactStore) -> str:
 
 
 def test_a_new_database_has_the_default_store_and_nothing_else(store: FactStore) -> None:
-    assert store.load() == (store.head(), (StoredState("default", START, (), None),))
+    assert store.load() == (store.head(), (StoredState("default", START, Tables(), None),))
     assert store.head().revision == 0
     assert store.changes_after(START) == ()
     assert len(bytes.fromhex(store.incarnation)) == 8
