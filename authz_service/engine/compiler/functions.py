@@ -30,8 +30,9 @@ class Module:
         self.keeps = False
         self.starts: dict[Pattern, int] = {}
         """The functions that take several values for the argument at this position, one of which must do."""
-        self.behind: dict[str, str] = {}
-        """The functions that find what walks reach, by the name under which a view keeps that."""
+        self.behind: dict[tuple[str, bool], str] = {}
+        """The functions that find what walks reach, by the name under which a view keeps that, and whether
+        it is the question that gives where they begin."""
 
     def facts(self, name: str) -> str:
         """Return the expression for what a view shows under `name`."""

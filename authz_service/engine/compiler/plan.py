@@ -29,6 +29,8 @@ from authz_service.engine.compiler.steps import Pattern, PlannedRule, Step
 from authz_service.errors import EngineUnsupported
 from authz_service.polar.goals import (
     Atom,
+    Negation,
+    Term,
     TypeTest,
     Variable,
     variables,
@@ -55,7 +57,7 @@ class Procedure:
     """How the answers for one pattern are found.
 
     Procedures that use each other have the same `group`; `is_repeated` says that one question may call it
-    many times.
+    many times. In every call but its own, the arguments at the `given` positions are the question's.
     """
 
     pattern: Pattern
@@ -64,6 +66,7 @@ class Procedure:
     strategy: Strategy
     group: int
     is_repeated: bool
+    given: frozenset[int]
 
     @property
     def further(self) -> tuple[PlannedRule, ...]:
@@ -163,6 +166,7 @@ def _procedures(
     groups = [[patterns[number] for number in group] for group in components(edges)]
     depth = _depth(groups, rules)
     repeated = _repeated(groups, rules, entry)
+    given = _given(rules)
     found: dict[Pattern, Procedure] = {}
     for number, group in enumerate(groups):
         strategy = _strategy(group, rules)
@@ -173,7 +177,13 @@ def _procedures(
                 chosen = Strategy.TABLED
             relation = relations[pattern.relation]
             found[pattern] = Procedure(
-                pattern, relation, rules[pattern], chosen, number, pattern in repeated
+                pattern,
+                relation,
+                rules[pattern],
+                chosen,
+                number,
+                pattern in repeated,
+                given[pattern],
             )
     return found
 
@@ -230,6 +240,51 @@ def _repeated(
                 if called not in members:
                     times[called] += 2 if often or in_loop else 1
     return {pattern for pattern, count in times.items() if count > 1}
+
+
+def _given(rules: Mapping[Pattern, tuple[PlannedRule, ...]]) -> dict[Pattern, frozenset[int]]:
+    """Return the positions at which each procedure gets arguments of the question, but from itself."""
+    given = {
+        pattern: frozenset(index for index, is_bound in enumerate(pattern.bound) if is_bound)
+        for pattern in rules
+    }
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        for pattern, planned_rules in rules.items():
+            # What a walk changes on its way is not what it was called with.
+            kept = given[pattern] - _changed(pattern, planned_rules)
+            for planned in planned_rules:
+                own = {head_of(planned.rule)[index] for index in kept}
+                for step in planned.steps:
+                    if step.calls is not None and step.calls != pattern:
+                        passed = _passed(step, own)
+                        is_settled = is_settled and given[step.calls] <= passed
+                        given[step.calls] &= passed
+    return given
+
+
+def _changed(pattern: Pattern, planned_rules: Sequence[PlannedRule]) -> set[int]:
+    """Return the positions at which a procedure calls itself with other arguments than its own."""
+    return {
+        index
+        for planned in planned_rules
+        for step in planned.steps
+        if step.calls == pattern
+        for index, arg in enumerate(_args(step))
+        if arg != head_of(planned.rule)[index]
+    }
+
+
+def _passed(step: Step, own: AbstractSet[Variable]) -> set[int]:
+    """Return the positions at which the step calls with variables of `own`."""
+    return {index for index, arg in enumerate(_args(step)) if arg in own}
+
+
+def _args(step: Step) -> tuple[Term, ...]:
+    atom = step.goal.goal if isinstance(step.goal, Negation) else step.goal
+    assert isinstance(atom, Atom)
+    return atom.args
 
 
 def _depth(

@@ -28,7 +28,36 @@ def starts_of(plan: Plan) -> dict[Pattern, int]:
         if procedure.strategy is Strategy.WALK
         and procedure.ways is not None
         and procedure.pattern != plan.entry
+        and not _begins_with_the_question(procedure)
     }
+
+
+def _begins_with_the_question(procedure: Procedure) -> bool:
+    """Say whether a walk begins with an argument of the question, and looks at what it came to as a whole.
+
+    So it needs what is behind that one value only, however often it is called.
+    """
+    [moving] = procedure.moving
+    return moving in procedure.given and all(
+        _looks_once(planned, moving)
+        for planned in procedure.rules
+        if planned not in procedure.further
+    )
+
+
+def _looks_once(planned: PlannedRule, moving: int) -> bool:
+    """Say whether the rule has at most one look-up of the moving value, which all values can share."""
+    here = head_of(planned.rule)[moving]
+    looks = [step for step in planned.steps if here in variables(step.goal)]
+    if not looks:
+        return True
+    goal = looks[0].goal
+    return (
+        len(looks) == 1
+        and is_look_up(looks[0])
+        and isinstance(goal, Atom)
+        and goal.args.count(here) == 1
+    )
 
 
 def write_walk(module: Module, procedure: Procedure) -> None:
@@ -142,6 +171,7 @@ class _Reaching:
         self._walk = walk
         self._function = walk.function
         [self._moving] = walk.moving
+        self._is_given = _begins_with_the_question(walk.procedure)
         module = walk.function.module
         self._reach = module.demand.reach(f"reached_{walk.name}", *ways)
         self._reached = module.facts(self._reach)
@@ -149,25 +179,37 @@ class _Reaching:
 
     def write(self) -> None:
         walk, function = self._walk, self._function
-        among = [path for path in map(self._path_among, walk.arriving) if path is not None]
         starts, args = f"({walk.here},)", function.args
         if walk.procedure.pattern in walk.module.starts:
             starts, args = "starts", ["starts" if arg == walk.here else arg for arg in args]
         with function.definition(walk.name, [*PASSED_ON, *args]):
             function.line(comment(walk.procedure.pattern.relation))
             function.hoist_here()
-            with function.block(f"for start in {starts}:"):
-                function.count()
-                if len(among) == len(walk.arriving):
-                    self._ask_among(among)
-                else:
-                    self._ask_each()
+            if self._is_given:
+                self._ask_given()
+            else:
+                with function.block(f"for start in {starts}:"):
+                    function.count()
+                    self._ask_start()
             function.line("return False")
             walk.end_at_once()
 
-    def _ask_among(self, paths: Sequence[Path]) -> None:
-        """Each rule looks once at most for what the walk came to: look for any of it."""
+    def _ask_given(self) -> None:
+        """Ask the rules about all that is behind the question's value."""
         walk, function = self._walk, self._function
+        walk.module.keeps = True
+        function.line(f"known = {self._reached}.get({walk.here})")
+        with function.block("if known is None:"):
+            function.line(f"known = {self._behind}(facts, tick, run, {walk.here})")
+        self._ask_among()
+
+    def _ask_start(self) -> None:
+        """Ask the rules about what is behind one of several values."""
+        walk, function = self._walk, self._function
+        look_once = all(_looks_once(planned, self._moving) for planned in walk.arriving)
+        if not look_once:
+            self._ask_each()
+            return
         function.line(f"known = {self._reached}.get(start)")
         if walk.shares:
             walk.module.keeps = True
@@ -175,13 +217,17 @@ class _Reaching:
             with function.block("if is_new:"):
                 function.line(f"tried = tried_of(run, {walk.key})")
                 function.line(f"known = {self._behind}(facts, tick, start, tried)")
-            walk.writer.write(paths)
+            self._ask_among()
             with function.block("if is_new:"):
                 function.line("tried.update(known)")
         else:
             with function.block("if known is None:"):
                 function.line(f"known = {self._behind}(facts, tick, start, ())")
-            walk.writer.write(paths)
+            self._ask_among()
+
+    def _ask_among(self) -> None:
+        """Each rule looks once at most for what the walk came to: look for any of it."""
+        self._walk.writer.write([self._path_among(planned) for planned in self._walk.arriving])
 
     def _ask_each(self) -> None:
         """Look at each value that the walk came to, but those that an earlier one has tried in vain."""
@@ -202,19 +248,16 @@ class _Reaching:
         if walk.shares:
             function.line("tried.update(known)")
 
-    def _path_among(self, planned: PlannedRule) -> Path | None:
-        """Return the rule for all values at once that the walk came to, or None if it asks more of each."""
+    def _path_among(self, planned: PlannedRule) -> Path:
+        """Return the rule for all values at once that the walk came to."""
         walk = self._walk
         here = head_of(planned.rule)[self._moving]
         others = [step for step in planned.steps if here not in variables(step.goal)]
-        looks = [step for step in planned.steps if here in variables(step.goal)]
+        looks = [step.goal for step in planned.steps if here in variables(step.goal)]
         if not looks:
             return walk.path(planned, planned.steps, answered(planned))
-        goal = looks[0].goal
-        if len(looks) > 1 or not is_look_up(looks[0]) or not isinstance(goal, Atom):
-            return None
-        if goal.args.count(here) > 1:
-            return None
+        [goal] = looks
+        assert isinstance(goal, Atom)
 
         def look(function: Function, scope: Scope) -> None:
             members = walk.writer.expressions.members_of(goal, here, scope)
@@ -228,9 +271,10 @@ class _Reaching:
 
     def _written_behind(self, module: Module) -> str:
         """Return the name of the function that finds what is behind a value, which other walks may share."""
-        name = module.behind.get(self._reach)
+        key = self._reach, self._is_given
+        name = module.behind.get(key)
         if name is None:
-            name = module.behind[self._reach] = module.names.new(f"behind_{self._walk.name}")
+            name = module.behind[key] = module.names.new(f"behind_{self._walk.name}")
             self._write_behind(module, name)
         return name
 
@@ -239,12 +283,16 @@ class _Reaching:
         function = Function(module, procedure)
         writer = Writer(function)
         here = function.params[self._moving]
-        with function.definition(name, ["facts", "tick", "start", "tried"]):
-            function.line(
-                comment("all that a walk comes to, or if that is much what is not in `tried`")
-            )
+        passed = ["run", "start"] if self._is_given else ["start", "tried"]
+        with function.definition(name, ["facts", "tick", *passed]):
+            if self._is_given:
+                self._look_in_run(function)
+            else:
+                function.line(
+                    comment("all that a walk comes to, or if that is much what is not in `tried`")
+                )
+                function.line("is_whole = True")
             function.count()
-            function.line("is_whole = True")
             function.line("known = {start}")
             function.line("todo = [start]")
             with function.block(f"for {here} in todo:"):
@@ -259,14 +307,29 @@ class _Reaching:
                         for planned in procedure.further
                     ]
                 )
-            with function.block("if is_whole:"):
+            if self._is_given:
+                function.line(f"run[{self._reach!r}, start] = known")
                 function.line(f"{self._reached}.keep(start, known)")
+            else:
+                with function.block("if is_whole:"):
+                    function.line(f"{self._reached}.keep(start, known)")
+            function.line("return known")
+
+    def _look_in_run(self, function: Function) -> None:
+        """Return what the question has found before, should that be too much for a view to keep."""
+        function.line(comment("all that a walk comes to"))
+        function.line(f"known = run.get(({self._reach!r}, start))")
+        with function.block("if known is not None:"):
             function.line("return known")
 
     def _further(self, planned: PlannedRule, writer: Writer) -> Finish:
         def go_on(function: Function, scope: Scope) -> None:
             there = writer.expressions.term(_last(planned).args[self._moving], scope)
             with function.block(f"if {there} not in known:"):
+                if self._is_given:
+                    function.line(f"known.add({there})")
+                    function.line(f"todo.append({there})")
+                    return
                 with function.block(f"if {there} in tried and len(known) > FEW:"):
                     function.line("is_whole = False")
                 with function.block("else:"):
