@@ -10,7 +10,7 @@ import keyword
 import re
 from collections.abc import Callable, Hashable, Iterator
 from collections.abc import Set as AbstractSet
-from itertools import chain, count
+from itertools import chain, count, product
 from typing import NamedTuple
 
 from authz_service.facts.fact import Fact
@@ -24,6 +24,11 @@ VIEW_NAMES = frozenset(
 
 _TAKEN = VIEW_NAMES.union(keyword.kwlist, keyword.softkwlist, dir(builtins))
 _LONGEST_WORD = 40
+_MOST_WORDS = 6
+
+
+Literal = Value | frozenset[Value]
+"""A value, or some any of which will do."""
 
 
 class AccessPath(NamedTuple):
@@ -31,7 +36,7 @@ class AccessPath(NamedTuple):
 
     predicate: str
     arity: int
-    literals: tuple[tuple[int, Value], ...]
+    literals: tuple[tuple[int, Literal], ...]
     key: tuple[int, ...]
 
     @property
@@ -39,6 +44,27 @@ class AccessPath(NamedTuple):
         """The positions that are neither fixed nor given, ascending."""
         taken = {*self.key, *(position for position, _ in self.literals)}
         return tuple(position for position in range(self.arity) if position not in taken)
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether several facts can tell the same."""
+        return any(isinstance(literal, frozenset) for _, literal in self.literals)
+
+    def means(self, fact: Fact) -> bool:
+        """Say whether a fact of this predicate and arity has one of the literals wherever there are any."""
+        return all(
+            fact.args[position] in literal
+            if isinstance(literal, frozenset)
+            else fact.args[position] == literal
+            for position, literal in self.literals
+        )
+
+    def alike(self, fact: Fact) -> Iterator[Fact]:
+        """Yield the facts that the path means and that are to it the same as `fact`, itself included."""
+        literals = dict(self.literals)
+        choices = (_values(literals.get(at, arg)) for at, arg in enumerate(fact.args))
+        for args in product(*choices):
+            yield Fact(fact.predicate, args)
 
 
 class Demand:
@@ -144,9 +170,15 @@ class Demand:
         return known
 
 
+def _values(literal: Literal) -> tuple[Value, ...]:
+    """Return the values of a literal, always in the same order."""
+    return (literal,) if isinstance(literal, Value) else tuple(sorted(literal))
+
+
 def _names(path: AccessPath) -> Iterator[str]:
     """Yield a name for `path`, and others should that one be taken."""
-    words = [path.predicate, *(value.id for _, value in path.literals)]
+    literals = [value.id for _, literal in path.literals for value in _values(literal)]
+    words = [path.predicate, *literals[:_MOST_WORDS]]
     name = "_".join(re.sub(r"\W", "_", word, flags=re.ASCII)[:_LONGEST_WORD] for word in words)
     if path.key:
         name += "_by_" + "_".join(str(position + 1) for position in path.key)

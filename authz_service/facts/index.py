@@ -11,12 +11,13 @@ from itertools import compress, repeat
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from authz_service.facts.access import AccessPath, Demand
+from authz_service.facts.access import AccessPath, Demand, Literal
 from authz_service.facts.fact import Fact
 from authz_service.facts.ids import FIRST_INTEGER, TYPE_SHIFT
 from authz_service.facts.members import ONCE, Member, Members, collection
 from authz_service.facts.rows import Column, Row, Rows
 from authz_service.facts.tables import Signature, Tables
+from authz_service.facts.value import Value
 
 T = TypeVar("T")
 
@@ -45,11 +46,11 @@ def projection(positions: tuple[int, ...]) -> Callable[[Row], int | Row]:
 class Indexes:
     """What is demanded of `tables`, built path by path and not changed after that."""
 
-    __slots__ = ("_demand", "_shown", "_tables", "built")
+    __slots__ = ("_shown", "_tables", "built", "demand")
 
     def __init__(self, tables: Tables, demand: Demand) -> None:
         self._tables = tables
-        self._demand = demand
+        self.demand = demand
         self._shown: dict[Signature, bytes | None] = {}
         self.built: dict[str, Index | Members] = {}
 
@@ -62,10 +63,14 @@ class Indexes:
             pass
         return self.built[name]
 
+    def has(self, fact: Fact) -> bool:
+        """Say whether `fact` is in the tables."""
+        return fact in self._tables
+
     def building(self, name: str) -> Work[None]:
         """Build what `index` is going to return, unless it is there."""
         if name not in self.built:
-            self.built[name] = yield from self._build(self._demand.paths[name])
+            self.built[name] = yield from self._build(self.demand.paths[name])
 
     def _build(self, path: AccessPath) -> Work[Index | Members]:
         signature = path.predicate, path.arity
@@ -83,17 +88,18 @@ class Indexes:
 
     def _selected(self, path: AccessPath, rows: Rows, shown: bytes | None) -> Iterator["_Part"]:
         """Yield the rows that count for `path`; `shown` has a byte for each row, or is None if all count."""
-        find = self._tables.ids.find
-        literals = [(rows.columns[at], find(literal)) for at, literal in path.literals]
-        codes = [(column, column.code(id_)) for column, id_ in literals]
-        if any(code is None for _, code in codes):
+        choices = [
+            (column := rows.columns[at], self._codes(column, one)) for at, one in path.literals
+        ]
+        if not all(codes for _, codes in choices):
             return
-        tests = [(column, code) for column, code in codes if len(column.ids) > 1]
+        tests = [(column, codes) for column, codes in choices if len(codes) < len(column.ids)]
         coded = path.key[0] if len(path.key) == 1 and path.members else None
         for part in _parts(rows, (*path.key, *path.members), coded):
             stop = part.start + part.size
             selected = [
-                bytes(map(code.__eq__, column.codes[part.start : stop])) for column, code in tests
+                bytes(map(codes.__contains__, column.codes[part.start : stop]))
+                for column, codes in tests
             ]
             if shown is not None:
                 selected.append(shown[part.start : stop])
@@ -101,6 +107,12 @@ class Indexes:
                 yield part.only(selected[0] if len(selected) == 1 else bytes(map(min, *selected)))
             else:
                 yield part
+
+    def _codes(self, column: Column, literal: Literal) -> AbstractSet[int]:
+        """Return the codes of what will do; a value that has no id yet is in no row."""
+        values = (literal,) if isinstance(literal, Value) else literal
+        ids = map(self._tables.ids.find, values)
+        return {code for id_ in ids if (code := column.code(id_)) is not None}
 
     def _acceptance(self, signature: Signature, rows: Rows) -> Work[bytes | None]:
         """Return a byte for each row, true if the demand shows it, or None if it shows all.
@@ -124,13 +136,13 @@ class Indexes:
             some = list(zip(*(map(of.__getitem__, codes[start:stop]) for codes, of in varied)))  # noqa: B905
             some = some or [()] * (stop - start)
             for kind in set(some).difference(known):
-                known[kind] = self._demand.accepts(self._example(signature, kinds, kind))
+                known[kind] = self.demand.accepts(self._example(signature, kinds, kind))
             shown += bytes(map(known.__getitem__, some))
             yield
         return None if all(known.values()) else bytes(shown)
 
     def _kinds(self, column: Column) -> Work["_Kinds"]:
-        named = self._demand.named
+        named = self.demand.named
         apart = None if named is None else set(map(self._tables.ids.find, named))
         numbers: dict[int, int] = {}
         examples: list[int] = []
@@ -211,7 +223,7 @@ def _all(parts: Iterable[_Part], path: AccessPath) -> Work[Members]:
     for part in parts:
         members += part.at(path.members)
         yield
-    return collection(members)
+    return collection(_distinct(members, path))
 
 
 def _keys(parts: Iterable[_Part], path: AccessPath) -> Work[Index]:
@@ -230,7 +242,7 @@ def _groups(parts: Iterable[_Part], path: AccessPath) -> Work[Index]:
         for key, member in zip(part.at(path.key), part.at(path.members), strict=True):
             groups[key].append(member)
         yield
-    return (yield from _collected(groups.items()))
+    return (yield from _collected(groups.items(), path))
 
 
 def _groups_of_codes(parts: Iterable[_Part], path: AccessPath, ids: Sequence[int]) -> Work[Index]:
@@ -254,14 +266,19 @@ def _groups_of_codes(parts: Iterable[_Part], path: AccessPath, ids: Sequence[int
             for code, member in zip(codes, members, strict=True):
                 groups[code].append(member)
         yield
-    return (yield from _collected(zip(ids, groups, strict=True)))
+    return (yield from _collected(zip(ids, groups, strict=True), path))
 
 
-def _collected(groups: Iterable[tuple[Key, list[Member]]]) -> Work[Index]:
+def _collected(groups: Iterable[tuple[Key, list[Member]]], path: AccessPath) -> Work[Index]:
     index: Index = {}
     for number, (key, group) in enumerate(groups):
         if group:
-            index[key] = collection(group)
+            index[key] = collection(_distinct(group, path))
         if number % _PART_ROWS == 0:
             yield
     return index
+
+
+def _distinct(members: Sequence[Member], path: AccessPath) -> Sequence[Member]:
+    """Return each member once: several facts can tell the same of it if any of some literals will do."""
+    return list(dict.fromkeys(members)) if path.has_choice else members

@@ -167,7 +167,8 @@ class View(WholeView):
                 paths[name] = Reached()
             for name, path in self._demand.paths_to(*signature):
                 if name in paths:
-                    paths[name] = source.change(name, path, _groups(path, some), paths[name])
+                    groups = _groups(path, some, source.shows)
+                    paths[name] = source.change(name, path, groups, paths[name])
         return View(self.ids, self._demand, source, paths)
 
     def with_facts(self, facts: Iterable[Fact]) -> "View":
@@ -217,7 +218,7 @@ class _Written:
         current = self._base(name, path)
         if not self._since_base:
             return current
-        groups = _groups(path, _of_table(view, path, self._since_base))
+        groups = _groups(path, _of_table(view, path, self._since_base), self.shows)
         return self.change(name, path, groups, current) if groups else current
 
     def change(
@@ -233,6 +234,13 @@ class _Written:
         _replace(replaced, base, groups)
         self.replaced[name] = replaced
         return _get_over(replaced, base)
+
+    def shows(self, fact: Fact) -> bool:
+        """Say whether the view shows `fact`: what was written since decides, else the base."""
+        holds = self._since_base.get(fact)
+        if holds is None:
+            holds = self.indexes.has(fact)
+        return holds and self.indexes.demand.shows(fact)
 
     def _base(self, name: str, path: AccessPath) -> Get | Members:
         index = self.indexes.index(name)
@@ -250,7 +258,8 @@ class _Asked:
 
     def build(self, _: View, name: str, path: AccessPath) -> Get | Members:
         current: Get | Members = getattr(self._under, name)
-        groups = _groups(path, self._facts.get((path.predicate, path.arity), ()))
+        added = self._facts.get((path.predicate, path.arity), ())
+        groups = _groups(path, added)
         if not groups:
             return current
         if not path.key:
@@ -276,13 +285,24 @@ def _of_table(view: View, path: AccessPath, changes: Changes) -> Sequence[_Chang
     return _shown(view._demand, view.ids, some).get(signature, ())  # noqa: SLF001 - this module's own
 
 
-def _groups(path: AccessPath, changes: Iterable[_Change]) -> _Groups:
-    """Return what becomes of the members of each key, `changes` being of the path's table."""
+def _groups(
+    path: AccessPath,
+    changes: Iterable[_Change],
+    shows: Callable[[Fact], bool] | None = None,
+) -> _Groups:
+    """Return what becomes of the members of each key, `changes` being of the path's table.
+
+    A member goes with the last of the facts that tell the same of it. `shows` knows which there are after the
+    changes; it is needed only if some are gone.
+    """
     key_of, member_of = projection(path.key), projection(path.members)
     groups: dict[Key, dict[Member, bool]] = {}
     for fact, row, holds in changes:
-        if all(fact.args[at] == literal for at, literal in path.literals):
-            groups.setdefault(key_of(row), {})[member_of(row)] = holds
+        if path.means(fact):
+            is_in = holds or (
+                path.has_choice and shows is not None and any(map(shows, path.alike(fact)))
+            )
+            groups.setdefault(key_of(row), {})[member_of(row)] = is_in
     return groups
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from authz_service.facts import index, members, tables
-from authz_service.facts.access import AccessPath, Demand
+from authz_service.facts.access import AccessPath, Demand, Literal
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import AnyValue, Fact, FactPattern
 from authz_service.facts.ids import Ids
@@ -53,9 +53,15 @@ def access_paths(draw: st.DrawFn, about: st.SearchStrategy[Fact] = facts) -> Acc
     return AccessPath(
         fact.predicate,
         len(fact.args),
-        tuple((position, fact.args[position]) for position in literals),
+        tuple((position, draw(literal(fact.args[position]))) for position in literals),
         tuple(key),
     )
+
+
+def literal(value: Value) -> st.SearchStrategy[Literal]:
+    """Return a strategy for `value` itself, or for several of which it is one."""
+    several = st.frozensets(values, min_size=1, max_size=8).map(lambda some: some | {value})
+    return st.one_of(st.just(value), several)
 
 
 @st.composite
@@ -81,7 +87,10 @@ def expected(facts: frozenset[Fact], path: AccessPath) -> dict[tuple[Value, ...]
         if (
             accepts(fact)
             and (fact.predicate, len(fact.args)) == path[:2]
-            and all(fact.args[position] == literal for position, literal in path.literals)
+            and all(
+                fact.args[position] in (literal if isinstance(literal, frozenset) else {literal})
+                for position, literal in path.literals
+            )
         ):
             key = tuple(fact.args[position] for position in path.key)
             groups.setdefault(key, set()).add(

@@ -5,7 +5,7 @@ from itertools import chain
 
 from authz_service.engine.compiler.functions import PASSED_ON, Function, Scope, tuple_of
 from authz_service.engine.compiler.steps import Step
-from authz_service.facts.access import AccessPath
+from authz_service.facts.access import AccessPath, Literal
 from authz_service.facts.value import INTEGER, Value
 from authz_service.polar.goals import (
     CURRENT_TIME,
@@ -80,7 +80,7 @@ class Expressions:
         """Return the expression that says whether there is such a fact, or an answer of such a call."""
         free = step.fresh
         if not free and step.calls is None:
-            return self._membership(atom, scope, denied=denied)
+            return self._membership(atom, step, scope, denied=denied)
         found = self.collection(atom, step, scope)
         if len(set(free)) < len(free):
             self._function.module.counts = True
@@ -96,7 +96,7 @@ class Expressions:
             for index, arg in enumerate(atom.args)
             if not isinstance(arg, Variable) or arg in step.known
         ]
-        return self._lookup(atom, known, scope)
+        return self._lookup(step, known, scope)
 
     def call(self, atom: Atom, step: Step, scope: Scope, starts: str | None = None) -> str:
         """Return the call. `starts` are the values to begin a walk with, if that is not only one."""
@@ -111,20 +111,20 @@ class Expressions:
         name = self._function.module.functions[step.calls]
         return f"{name}({', '.join([*PASSED_ON, *args])})"
 
-    def _membership(self, atom: Atom, scope: Scope, *, denied: bool) -> str:
+    def _membership(self, atom: Atom, step: Step, scope: Scope, *, denied: bool) -> str:
         """Return the expression that says whether a fact is stored of which all is known."""
         positions = [index for index, arg in enumerate(atom.args) if isinstance(arg, Variable)]
         if not positions:
-            found = self._lookup(atom, range(len(atom.args)), scope)
+            found = self._lookup(step, range(len(atom.args)), scope)
             return f"not {found}" if denied else found
         # On a walk best what can be looked up once for all values; else a path that is there for another
         # reason will do; else the first argument is looked for.
         choices = [[i for i in range(len(atom.args)) if i != member] for member in positions]
         lasting = (c for c in choices if self._fixed and self._is_fixed(atom, c, scope))
-        there = (c for c in choices if self._demand.has(_path(atom, c)))
+        there = (c for c in choices if self._demand.has(_path(step, c)))
         known = next(chain(lasting, there, choices))
         [member] = set(range(len(atom.args))) - set(known)
-        found = self._lookup(atom, known, scope)
+        found = self._lookup(step, known, scope)
         return f"{self.term(atom.args[member], scope)} {_in(denied)} {found}"
 
     def _is_fixed(self, atom: Atom, key: Iterable[int], scope: Scope) -> bool:
@@ -132,29 +132,29 @@ class Expressions:
         values = (self.term(atom.args[index], scope) for index in key)
         return all(value in self._fixed or value.startswith("facts.") for value in values)
 
-    def members_of(self, atom: Atom, variable: Variable, scope: Scope) -> str:
-        """Return the expression for the values that `variable` has in facts, given all else of `atom`."""
-        known = [index for index, arg in enumerate(atom.args) if arg != variable]
-        return self._lookup(atom, known, scope)
+    def members_of(self, step: Step, variable: Variable, scope: Scope) -> str:
+        """Return the expression for the values that `variable` has in facts, given all else of the look-up."""
+        known = [index for index, arg in enumerate(_atom_of(step).args) if arg != variable]
+        return self._lookup(step, known, scope)
 
-    def looked_up(self, atom: Atom, moving: Variable, scope: Scope) -> str | None:
-        """Return the name of what was looked up once for a whole walk and holds a value if `atom` does.
+    def looked_up(self, step: Step, moving: Variable, scope: Scope) -> str | None:
+        """Return the name of what was looked up once for a whole walk and holds a value if the step does.
 
-        None if the walk looks up `atom` at each value that it comes to.
+        None if the walk looks it up at each value that it comes to.
         """
         known = [
             index
-            for index, arg in enumerate(atom.args)
+            for index, arg in enumerate(_atom_of(step).args)
             if not isinstance(arg, Variable) or (arg in scope and arg != moving)
         ]
-        path = _path(atom, known)
+        path = _path(step, known)
         if len(path.members) != 1 or not path.key or not self._demand.has(path):
             return None
-        return self._function.hoisted.get(self._expression(atom, path, scope))
+        return self._function.hoisted.get(self._expression(_atom_of(step), path, scope))
 
-    def _lookup(self, atom: Atom, known: Iterable[int], scope: Scope) -> str:
-        """Return the expression for what stands at the other positions of `atom`."""
-        path = _path(atom, known)
+    def _lookup(self, step: Step, known: Iterable[int], scope: Scope) -> str:
+        """Return the expression for what stands at the other positions."""
+        atom, path = _atom_of(step), _path(step, known)
         expression = self._expression(atom, path, scope)
         if path.key and self._fixed and self._is_fixed(atom, path.key, scope):
             return self._function.hoist(expression, self._demand.name(path).partition("_by_")[0])
@@ -174,12 +174,21 @@ def is_look_up(step: Step) -> bool:
     return isinstance(step.goal, Atom) and step.calls is None and not step.fresh
 
 
-def _path(atom: Atom, known: Iterable[int]) -> AccessPath:
-    literals: list[tuple[int, Value]] = []
+def _atom_of(step: Step) -> Atom:
+    goal = step.goal.goal if isinstance(step.goal, Negation) else step.goal
+    assert isinstance(goal, Atom)
+    return goal
+
+
+def _path(step: Step, known: Iterable[int]) -> AccessPath:
+    atom = _atom_of(step)
+    literals: list[tuple[int, Literal]] = []
     key: list[int] = []
     for index in known:
         arg = atom.args[index]
-        if isinstance(arg, Value):
+        if step.choice is not None and step.choice.position == index:
+            literals.append((index, step.choice.values))
+        elif isinstance(arg, Value):
             literals.append((index, arg))
         else:
             key.append(index)

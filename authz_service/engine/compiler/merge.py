@@ -54,7 +54,7 @@ def _canonical(planned: PlannedRule, pair: AbstractSet[Pattern]) -> list[object]
     """Return what the steps do, with numbers for variables, and one name for the `pair`."""
     goals = canonical(head_of(planned.rule), (step.goal for step in planned.steps))
     return [
-        goal if step.calls is None else _called(goal, step.calls, pair)
+        (goal, step.choice) if step.calls is None else _called(goal, step.calls, pair)
         for step, goal in zip(planned.steps, goals, strict=True)
     ]
 

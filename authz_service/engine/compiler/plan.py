@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from authz_service.engine.compiler.gather import gathered
 from authz_service.engine.compiler.merge import merged
 from authz_service.engine.compiler.order import Orderer
 from authz_service.engine.compiler.rule_program import (
@@ -101,7 +102,8 @@ class Procedure:
                 return None
             there = Atom("", (last.args[moving],), last.span)
             edges |= {step.goal.key for step in before if isinstance(step.goal, Atom)}
-            signature.append(tuple(canonical([here], [*(step.goal for step in before), there])))
+            goals = canonical([here], [*(step.goal for step in before), there])
+            signature.append((*goals, *(step.choice for step in before)))
         return Ways(frozenset(edges), tuple(signature))
 
 
@@ -132,7 +134,7 @@ def plan(program: RuleProgram, bound: tuple[bool, ...]) -> Plan:
     while waiting:
         pattern = waiting.pop()
         if pattern not in rules:
-            rules[pattern] = tuple(orderer.rules(pattern))
+            rules[pattern] = gathered(orderer.rules(pattern))
             waiting.extend(called for called, _ in _calls(rules[pattern]))
     rules = merged(rules, entry)
     return Plan(_procedures(orderer.relations, rules, entry), entry)

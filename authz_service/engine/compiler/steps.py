@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from authz_service.facts.value import Value
 from authz_service.polar.goals import Atom, Goal, Membership, Negation, Rule, Variable, variables
 
 
@@ -17,16 +18,25 @@ class Pattern(NamedTuple):
         return all(self.bound)
 
 
+class Choice(NamedTuple):
+    """The values any of which will do at a position of a condition."""
+
+    position: int
+    values: frozenset[Value]
+
+
 class Step(NamedTuple):
     """A condition in its place, and the procedure that it calls if it is about a relation.
 
-    `known` are the variables that are bound before; `in_loop` says that it is looked at many times.
+    `known` are the variables that are bound before; `in_loop` says that it is looked at many times. `choice`
+    says what will do instead of one of its literals.
     """
 
     goal: Goal
     calls: Pattern | None
     known: frozenset[Variable]
     in_loop: bool
+    choice: Choice | None = None
 
     @property
     def fresh(self) -> list[Variable]:

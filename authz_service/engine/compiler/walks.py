@@ -158,7 +158,7 @@ class _Walk:
         here = head_of(planned.rule)[self.moving[0]]
         for step in planned.steps:
             if isinstance(step.goal, Atom) and step.calls is None:
-                found = self.writer.expressions.looked_up(step.goal, here, scope)
+                found = self.writer.expressions.looked_up(step, here, scope)
                 if found is not None:
                     return found
         return None
@@ -253,14 +253,13 @@ class _Reaching:
         walk = self._walk
         here = head_of(planned.rule)[self._moving]
         others = [step for step in planned.steps if here not in variables(step.goal)]
-        looks = [step.goal for step in planned.steps if here in variables(step.goal)]
+        looks = [step for step in planned.steps if here in variables(step.goal)]
         if not looks:
             return walk.path(planned, planned.steps, answered(planned))
-        [goal] = looks
-        assert isinstance(goal, Atom)
+        [step] = looks
 
         def look(function: Function, scope: Scope) -> None:
-            members = walk.writer.expressions.members_of(goal, here, scope)
+            members = walk.writer.expressions.members_of(step, here, scope)
             test = f"meet(tick, {members}, known)"
             if len(walk.arriving) > 1 and members in function.hoisted.values():
                 test = f"{members} and {test}"
