@@ -149,10 +149,10 @@ class CompiledProgram:
         if actor_id is None:
             # One value has one id, though a write can have given it one since it was looked up.
             actor_id = resource_id if actor == resource else strange_actor
-        tick = iter(budget.each).__next__ if counts else None
+        steps = iter(budget.each) if counts else None
         run: Run | None = {} if keeps else None
         try:
-            permitted: bool = answer(view, tick, now, run, actor_id, resource_id)
+            permitted: bool = answer(view, steps, now, run, actor_id, resource_id)
         except StopIteration:
             raise budget.reached() from None
         return permitted
@@ -176,9 +176,9 @@ class CompiledProgram:
         asked = [ids.add(value) for value in question.as_fact().args]
         if kind.action is not None:
             del asked[1]
-        tick = iter(budget.each).__next__
+        steps = iter(budget.each)
         try:
-            permitted = found.answer(view, tick, now, {}, *asked)
+            permitted = found.answer(view, steps, now, {}, *asked)
         except StopIteration:
             raise budget.reached() from None
         if kind.action is not None and view.ready is not None:

@@ -27,7 +27,7 @@ class Budget:
     """How much work an evaluation may do, in steps; a step is one fact or value tried.
 
     It does not change, so one serves any number of evaluations. Each counts by itself what it has spent: calls
-    `iter(budget.each).__next__`, which is done in C and raises StopIteration when no step is left.
+    `next` on an `iter(budget.each)`, which is done in C and raises StopIteration when no step is left.
     """
 
     __slots__ = ("each", "steps")

@@ -182,6 +182,30 @@ def test_a_role_through_1000_parents():
 # The work budget
 
 
+def test_what_is_behind_a_value_of_the_question_is_found_once():
+    """Whoever is in more groups than a view keeps for one value is not looked for there at each owner."""
+    loaded = compiled(
+        """
+        actor User {} actor Group {}
+        resource Org { roles = ["admin"]; }
+        resource Doc {
+          permissions = ["read"]; relations = { folder: Doc, owner: Org };
+          "read" if "admin" on "owner"; "read" if "read" on "folder";
+        }
+        has_role(member: Actor, "admin", org: Org) if in_group(member, group) and has_role(group, "admin", org);
+        """
+    )
+    groups = [fact("in_group(User:u, Group:0)")]
+    groups += [fact(f"in_group(Group:{n}, Group:{n + 1})") for n in range(15_000)]
+    owners = [fact(f'has_relation(Doc:d, "owner", Org:{n})') for n in range(100)]
+    roles = [fact(f'has_role(Group:other, "admin", Org:{n})') for n in range(100)]
+    facts = FactSnapshot([*groups, *owners, *roles])
+    for _ in range(2):
+        found, steps = steps_for(loaded, facts, "User:u read Doc:d")
+        assert not found
+        assert steps < 100_000
+
+
 @pytest.mark.parametrize("policy", AGREED)
 def test_a_question_is_answered_rightly_or_not_at_all(policy):
     facts = snapshot(*SHAPES["circle"], *ABOUT)
@@ -273,9 +297,11 @@ CHANGES = [
 ]
 
 
-def derived(random: Random, facts: FactSnapshot, revision: int) -> FactSnapshot:
+def derived(
+    random: Random, facts: FactSnapshot, revision: int, changes: Sequence[Fact] = CHANGES
+) -> FactSnapshot:
     """Return a snapshot that comes of `facts` in one of the ways that there are."""
-    some = random.sample(CHANGES, random.randint(1, 4))
+    some = random.sample(changes, random.randint(1, 4))
     match random.randrange(5):
         case 0:
             inserted = frozenset(f for f in some if f not in facts)
@@ -301,6 +327,29 @@ def test_questions_in_any_order_on_any_snapshot(text, seed):
     for revision in range(1, 25):
         before = random.choice(snapshots)
         snapshots.append(derived(random, before, revision))
+        for facts in (before, snapshots[-1]):
+            some = random.sample(asked, 12)
+            assert answers(loaded, facts, some) == modelled(text, facts, some)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_has_several_roles_has_one_while_any_is_left(seed):
+    text = """
+    actor User {}
+    resource Doc {
+      permissions = ["read", "write"]; roles = ["a", "b", "c"];
+      "read" if "a"; "read" if "b"; "read" if "c"; "write" if "b"; "write" if "c";
+    }
+    """
+    random = Random(seed)
+    loaded = compiled(text)
+    parts = product(("User:u", "User:v", "Doc:d"), ("a", "b", "c", "no"), ("Doc:d", "Doc:e"))
+    roles = [fact(f'has_role({user}, "{role}", {doc})') for user, role, doc in parts]
+    snapshots = [FactSnapshot(random.sample(roles, 9))]
+    asked = everything(roles, ["read", "write"])
+    for revision in range(1, 40):
+        before = random.choice(snapshots[-3:])
+        snapshots.append(derived(random, before, revision, roles))
         for facts in (before, snapshots[-1]):
             some = random.sample(asked, 12)
             assert answers(loaded, facts, some) == modelled(text, facts, some)

@@ -27,7 +27,7 @@ class Source:
     entry: str
     uses: frozenset[str]
     counts: bool
-    """Whether it counts steps: calls what it is given as `tick`."""
+    """Whether it counts steps: takes them from what it is given as `steps`."""
     keeps: bool
     """Whether it keeps something during a question, in what it is given as `run`."""
 
@@ -117,7 +117,7 @@ class _Tabled:
             args = tuple_of(function.args)
             self._module.counts = self._module.keeps = True
             function.line(
-                f"return tables_of(facts, tick, now, run, {group!r}).{ask}({start}, {args})"
+                f"return tables_of(facts, steps, now, run, {group!r}).{ask}({start}, {args})"
             )
 
     def _write_start(self) -> None:

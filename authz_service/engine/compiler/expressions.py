@@ -157,7 +157,8 @@ class Expressions:
         atom, path = _atom_of(step), _path(step, known)
         expression = self._expression(atom, path, scope)
         if path.key and self._fixed and self._is_fixed(atom, path.key, scope):
-            return self._function.hoist(expression, self._demand.name(path).partition("_by_")[0])
+            name = self._demand.name(path).partition("_by_")[0]
+            return self._function.hoist(expression, path.predicate if path.has_choice else name)
         return expression
 
     def _expression(self, atom: Atom, path: AccessPath, scope: Scope) -> str:
@@ -202,7 +203,7 @@ def _any_alike(free: Sequence[Variable], found: str) -> str:
         for index, variable in enumerate(free)
         if free.index(variable) != index
     ]
-    return f"has_alike(tick, {found}, {tuple(pairs)!r})"
+    return f"has_alike(steps, {found}, {tuple(pairs)!r})"
 
 
 def _in(denied: bool) -> str:  # noqa: FBT001 - of which of two words

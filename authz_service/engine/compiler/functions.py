@@ -10,7 +10,7 @@ from authz_service.engine.compiler.steps import Pattern, PlannedRule
 from authz_service.facts.access import Demand
 from authz_service.polar.goals import Variable
 
-PASSED_ON = ("facts", "tick", "now", "run")
+PASSED_ON = ("facts", "steps", "now", "run")
 """The first parameters of all functions: a view, the counter of steps, the time, and what a question keeps."""
 
 Scope = dict[Variable, str]
@@ -94,7 +94,7 @@ class Function:
     def count(self) -> None:
         """Write that a step is taken."""
         self.module.counts = True
-        self.line("tick()")
+        self.line("next(steps)")
 
     def begin_answers(self) -> None:
         if not self.procedure.pattern.is_check:

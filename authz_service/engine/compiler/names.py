@@ -12,8 +12,8 @@ GLOBALS = (
     *("tables_of", "tried_of", "forget"),
 )
 _OWN = (
-    *("facts", "tick", "now", "run", "table", "tables", "saved", "answer"),
-    *("found", "tried", "todo", "known", "start", "starts", "is_whole", "is_new"),
+    *("facts", "steps", "now", "run", "table", "tables", "saved", "answer"),
+    *("found", "tried", "todo", "known", "members", "start", "starts", "is_whole", "is_new"),
 )
 _RESERVED = frozenset({*kwlist, *softkwlist, *dir(builtins), *GLOBALS, *_OWN})
 _MAX_NAME = 60

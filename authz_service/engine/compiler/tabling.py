@@ -7,14 +7,14 @@ and no pair of a continuation and an answer is looked at twice in a question. Wh
 the agenda when a question of yes or no is answered early, and is taken up if the same tables are asked again.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Sized
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 from authz_service.facts.members import Patched
 from authz_service.facts.view import View
 
-Tick = Callable[[], object]
-"""Counts one step; raises StopIteration when there is none left."""
+Steps = Iterator[object]
+"""Has an item for each step that is left: `next` takes one, and raises StopIteration when there is none."""
 
 Run = dict[Hashable, Any]
 """What one question keeps while it is answered: its tables, and what it has tried."""
@@ -22,14 +22,14 @@ Run = dict[Hashable, Any]
 Answer = Any
 """`()` for yes, the value for one free argument, a tuple of values for more."""
 
-Continuation = Callable[["Tables", "Table", View, Tick, int, Run, tuple[int, ...], Answer], object]
+Continuation = Callable[["Tables", "Table", View, Steps, int, Run, tuple[int, ...], Answer], object]
 
 
-def tables_of(facts: View, tick: Tick, now: int, run: Run, name: str) -> "Tables":
+def tables_of(facts: View, steps: Steps, now: int, run: Run, name: str) -> "Tables":
     """Return the tables of a group of procedures that use each other, for this question."""
     found: Tables | None = run.get((name,))
     if found is None:
-        found = run[(name,)] = Tables(facts, tick, now, run)
+        found = run[(name,)] = Tables(facts, steps, now, run)
     return found
 
 
@@ -54,29 +54,27 @@ _FOR_A_STEP = 100
 """So many values are compared in C in the time of one step."""
 
 
-def spend(tick: Tick, values: Sized) -> None:
+def spend(steps: Steps, values: Sized) -> None:
     """Count the steps that it takes to look at all `values` in C."""
     for _ in range(len(values) // _FOR_A_STEP):
-        tick()
+        next(steps)
 
 
-def meet(tick: Tick, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
-    """Say whether the two have a value in common. Costs the smaller one, all of it in C; a few are for free."""
-    if len(members) <= FEW:
-        return not reached.isdisjoint(members)
-    tick()
-    spend(tick, min(members, reached, key=len))
+def meet(steps: Steps, members: Collection[int], reached: frozenset[int] | set[int]) -> bool:
+    """Say whether the two have a value in common. Costs the smaller one, all of it in C."""
+    next(steps)
+    spend(steps, min(members, reached, key=len))
     if isinstance(members, Patched):
         return not members.isdisjoint(reached)
     return not reached.isdisjoint(members)
 
 
 def has_alike(
-    tick: Tick, found: Iterable[tuple[int, ...]], pairs: Sequence[tuple[int, int]]
+    steps: Steps, found: Iterable[tuple[int, ...]], pairs: Sequence[tuple[int, int]]
 ) -> bool:
     """Say whether some tuple of `found` has equal values at the positions of each of `pairs`."""
     for values in found:
-        tick()
+        next(steps)
         if all(values[one] == values[other] for one, other in pairs):
             return True
     return False
@@ -96,11 +94,11 @@ class Table:
 class Tables:
     """The tables of one group of procedures, for one question."""
 
-    __slots__ = ("_agenda", "_facts", "_now", "_run", "_tables", "_tick")
+    __slots__ = ("_agenda", "_facts", "_now", "_run", "_steps", "_tables")
 
-    def __init__(self, facts: View, tick: Tick, now: int, run: Run) -> None:
+    def __init__(self, facts: View, steps: Steps, now: int, run: Run) -> None:
         self._facts = facts
-        self._tick = tick
+        self._steps = steps
         self._now = now
         self._run = run
         self._tables: dict[tuple[Continuation, tuple[int, ...]], Table] = {}
@@ -145,7 +143,7 @@ class Tables:
         self, resume: Continuation, table: Table, saved: tuple[int, ...], answer: Answer
     ) -> None:
         # A step is counted here, and not when it is taken: so the agenda is no longer than steps are left.
-        self._tick()
+        next(self._steps)
         self._agenda.append((resume, table, saved, answer))
 
     def _table(self, start: Continuation, args: tuple[int, ...], *, is_check: bool) -> Table:
@@ -162,4 +160,4 @@ class Tables:
         while agenda and not (table.is_check and table.answers):
             resume, target, saved, answer = agenda.pop()
             if not (target.is_check and target.answers):
-                resume(self, target, self._facts, self._tick, self._now, self._run, saved, answer)
+                resume(self, target, self._facts, self._steps, self._now, self._run, saved, answer)

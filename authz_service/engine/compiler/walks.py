@@ -200,7 +200,7 @@ class _Reaching:
         walk.module.keeps = True
         function.line(f"known = {self._reached}.get({walk.here})")
         with function.block("if known is None:"):
-            function.line(f"known = {self._behind}(facts, tick, run, {walk.here})")
+            function.line(f"known = {self._behind}(facts, steps, run, {walk.here})")
         self._ask_among()
 
     def _ask_start(self) -> None:
@@ -216,13 +216,13 @@ class _Reaching:
             function.line("is_new = known is None")
             with function.block("if is_new:"):
                 function.line(f"tried = tried_of(run, {walk.key})")
-                function.line(f"known = {self._behind}(facts, tick, start, tried)")
+                function.line(f"known = {self._behind}(facts, steps, start, tried)")
             self._ask_among()
             with function.block("if is_new:"):
                 function.line("tried.update(known)")
         else:
             with function.block("if known is None:"):
-                function.line(f"known = {self._behind}(facts, tick, start, ())")
+                function.line(f"known = {self._behind}(facts, steps, start, ())")
             self._ask_among()
 
     def _ask_among(self) -> None:
@@ -239,9 +239,9 @@ class _Reaching:
             function.line(f"tried = tried_of(run, {walk.key})")
         function.line(f"known = {self._reached}.get(start)")
         with function.block("if known is None:"):
-            function.line(f"known = {self._behind}(facts, tick, start, {tried})")
+            function.line(f"known = {self._behind}(facts, steps, start, {tried})")
         if walk.shares:
-            function.line("spend(tick, known)")
+            function.line("spend(steps, known)")
         with function.block(f"for {walk.here} in {'known - tried' if walk.shares else 'known'}:"):
             function.count()
             walk.writer.write([walk.path(p, p.steps, answered(p)) for p in walk.arriving])
@@ -260,9 +260,12 @@ class _Reaching:
 
         def look(function: Function, scope: Scope) -> None:
             members = walk.writer.expressions.members_of(step, here, scope)
-            test = f"meet(tick, {members}, known)"
-            if len(walk.arriving) > 1 and members in function.hoisted.values():
-                test = f"{members} and {test}"
+            if members not in function.hoisted.values():
+                function.line(f"members = {members}")
+                members = "members"
+            # Few values are compared without the cost of a call.
+            few = f"not known.isdisjoint({members})"
+            test = f"{few} if len({members}) <= FEW else meet(steps, {members}, known)"
             with function.block(f"if {test}:"):
                 function.line("return True")
 
@@ -283,7 +286,7 @@ class _Reaching:
         writer = Writer(function)
         here = function.params[self._moving]
         passed = ["run", "start"] if self._is_given else ["start", "tried"]
-        with function.definition(name, ["facts", "tick", *passed]):
+        with function.definition(name, ["facts", "steps", *passed]):
             if self._is_given:
                 self._look_in_run(function)
             else:

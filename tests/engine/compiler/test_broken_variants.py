@@ -20,6 +20,7 @@ from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.compiler import (
     expressions,
     function_writer,
+    gather,
     merge,
     normalise,
     order,
@@ -360,6 +361,40 @@ def plan_keeps_what_depends_on_the_question(patch):
     patch(plan.Procedure, "ways", property(ways))
 
 
+def without_choices(planned):
+    return replace(planned, steps=tuple(step._replace(choice=None) for step in planned.steps))
+
+
+@variant
+def plan_takes_ways_of_other_literals_for_the_same(patch):
+    def ways(self):
+        return found.fget(replace(self, rules=tuple(map(without_choices, self.rules))))
+
+    found = plan.Procedure.ways
+    patch(plan.Procedure, "ways", property(ways))
+
+
+@variant
+def merge_forgets_that_literals_differ(patch):
+    found = merge._canonical
+    patch(merge, "_canonical", lambda planned, pair: found(without_choices(planned), pair))
+
+
+@variant
+def gather_forgets_literals(patch):
+    patch(gather, "_with_literal_of", lambda planned, other, place: other)
+
+
+@variant
+def gather_takes_one_place_for_another(patch):
+    def blanked(planned):
+        places = dict(found(planned))
+        return [(key, next(iter(places.values()))) for key in places]
+
+    found = gather._blanked
+    patch(gather, "_blanked", blanked)
+
+
 # code
 
 
@@ -419,6 +454,19 @@ def walks_keep_what_is_not_whole(patch):
 
     found = walks._Reaching._write_behind
     patch(compiled, "FEW", 0)
+    patch(walks._Reaching, "_write_behind", written)
+
+
+@variant
+def walks_take_what_is_behind_another_value(patch):
+    def written(self, module, name):
+        found(self, module, name)
+        module.lines = [
+            line.replace("', start] =", "', 0] =").replace("', start))", "', 0))")
+            for line in module.lines
+        ]
+
+    found = walks._Reaching._write_behind
     patch(walks._Reaching, "_write_behind", written)
 
 

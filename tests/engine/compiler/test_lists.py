@@ -25,10 +25,10 @@ def listed(
         return None
     source = emit(plan(rules, bound), program.demand, str(kind))
     view = scene.facts.view(program.demand)
-    tick = iter(Budget(STEPS).each).__next__
+    steps = iter(Budget(STEPS).each)
     ids = view.ids.child()
     answer = compiled(source, "a list").executed()[source.entry]
-    found = answer(view, tick, NOW, {}, *map(ids.add, given))
+    found = answer(view, steps, NOW, {}, *map(ids.add, given))
     free = bound.count(False)
     rows = ((row,) if free == 1 else row for row in found)
     return {_filled(bound, given, [ids.value(number) for number in row]) for row in rows}
