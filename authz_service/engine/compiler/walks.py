@@ -310,7 +310,7 @@ class _Reaching:
                     ]
                 )
             if self._is_given:
-                function.line(f"run[{self._reach!r}, start] = known")
+                function.line(f"run[start, {self._reach!r}] = known")
                 function.line(f"{self._reached}.keep(start, known)")
             else:
                 with function.block("if is_whole:"):
@@ -320,7 +320,8 @@ class _Reaching:
     def _look_in_run(self, function: Function) -> None:
         """Return what the question has found before, should that be too much for a view to keep."""
         function.line(comment("all that a walk comes to"))
-        function.line(f"known = run.get(({self._reach!r}, start))")
+        # Keys of `tried_of` begin with a name, so an id in front tells these apart.
+        function.line(f"known = run.get((start, {self._reach!r}))")
         with function.block("if known is not None:"):
             function.line("return known")
 

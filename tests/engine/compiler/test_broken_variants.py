@@ -462,7 +462,7 @@ def walks_take_what_is_behind_another_value(patch):
     def written(self, module, name):
         found(self, module, name)
         module.lines = [
-            line.replace("', start] =", "', 0] =").replace("', start))", "', 0))")
+            line.replace("run[start,", "run[0,").replace("run.get((start,", "run.get((0,")
             for line in module.lines
         ]
 
