@@ -60,7 +60,7 @@ class Follower:
 
     @property
     def patience(self) -> float:
-        """For how many seconds `signs` may stay as they are."""
+        """For how many seconds `signs`, read after this, may have stayed as they are."""
         return self._replica.pulse.patience if self._is_turning else QUIET_SECONDS
 
     async def reach(self, revision: Revision) -> None:

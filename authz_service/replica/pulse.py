@@ -49,7 +49,7 @@ class Pulse:
 
     @property
     def patience(self) -> float:
-        """How many seconds without a beat are in order now."""
+        """How many seconds without a beat are in order now. To be read before `beats`."""
         if self._call is not None:
             return float("inf")
         return QUIET_SECONDS if self._loading is None else _LOADING_SECONDS
@@ -65,11 +65,10 @@ class Pulse:
             with self._lock:
                 is_given_up = self._call is not call
                 if not is_given_up:
-                    self._call = None
+                    self._end_call()
             if is_given_up:
                 # Also in place of an error, that would mean something to whoever goes on.
                 raise GivenUp
-        self.beat()
         return answer
 
     def give_up(self, call: Call) -> bool:
@@ -77,8 +76,13 @@ class Pulse:
         with self._lock:
             was_in_time = self._call is call
             if was_in_time:
-                self._call = None
+                self._end_call()
         return was_in_time
+
+    def _end_call(self) -> None:
+        # INVARIANT: who sees that nobody waits for the database any more, sees the sign of life of its end.
+        self.beat()
+        self._call = None
 
     @contextmanager
     def loading(self) -> Iterator[None]:

@@ -58,11 +58,14 @@ class Watchdog:
                 return
             if loop.seconds(self._turns) >= QUIET_SECONDS:
                 end_process("the event loop has not turned for 5 s")
+            # In this order: a long wait for the database may end between the two.
+            patience = self._follower.patience
+            silence = follower.seconds(self._follower.signs)
             if left:
                 left += _TICK_SECONDS
                 if left > self._grace:
                     end_process("requests did not come to an end")
-            elif follower.seconds(self._follower.signs) >= self._follower.patience:
+            elif silence >= patience:
                 _log.error("leaving service", cause="the follower of the log is dead or hung")
                 left = _TICK_SECONDS
                 self._loop.call_soon_threadsafe(self._leave)

@@ -1,9 +1,11 @@
 """A call to the database that does not return is given up, and what it brings later changes nothing."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,33 @@ def test_signs_of_life(replica: Replica) -> None:
 
     with pytest.raises(GivenUp):
         pulse.outside(given_up)
+
+
+class Watched(Pulse):
+    """Looks, as the watchdog may, at every moment at which the call changes."""
+
+    looks: list
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "_call" and hasattr(self, "looks"):
+            self.looks.append((self.patience, self.beats))
+
+
+def test_the_end_of_a_call_is_a_sign_of_life_before_patience_ends() -> None:
+    """Else a database that comes back after a while would look like a hung follower for a moment."""
+
+    def fail(_: Pulse) -> None:
+        raise ZeroDivisionError
+
+    for end in (lambda _: None, fail, lambda pulse: pulse.give_up(pulse.call)):
+        pulse = Watched()
+        pulse.looks = []
+        with contextlib.suppress(ZeroDivisionError, GivenUp):
+            pulse.outside(partial(end, pulse))
+        [(during, before), (after, beats)] = pulse.looks
+        assert (during, after) == (float("inf"), QUIET_SECONDS)
+        assert beats > before
 
 
 def test_a_task_that_is_dead_is_not_covered_by_others(store: FactStore, replica: Replica) -> None:
