@@ -305,3 +305,20 @@ def test_history_that_is_no_longer_kept(tmp_path, start):
         "consistency.exactly",
     )
     assert not permits(ask(service, exactly=tokens[1]))
+
+
+def test_a_client_takes_its_writes_along(pair):
+    """To another process of the service, as behind a load balancer, and to another client."""
+    writer, reader = pair
+    question = ("User:ann", "read", "Document:d")
+    with authz.Client(reader.target, timeout=10) as client:
+        writer.client.write_facts(insert=[FACT])
+        assert not client.authorize(*question)
+        client.carry(*writer.client.carried_tokens)
+        assert client.authorize(*question)
+        client.write_facts(delete=[FACT])
+        assert not client.authorize(*question)
+        # Where the write was not sent to.
+        writer.client.carry(*client.carried_tokens)
+        assert not writer.client.authorize(*question)
+        assert not writer.client.authorize_batch([question])[0]
