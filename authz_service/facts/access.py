@@ -8,6 +8,7 @@ indexed. Each has a name that is a Python identifier, as generated code reads it
 import builtins
 import keyword
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from collections.abc import Set as AbstractSet
 from itertools import chain, count, product
@@ -157,6 +158,14 @@ class Demand:
     def paths_to(self, predicate: str, arity: int) -> tuple[tuple[str, AccessPath], ...]:
         """Return the paths to facts of `predicate` with `arity` arguments, and their names."""
         return tuple(self._by_table.get((predicate, arity), {}).items())
+
+    def gathering(self) -> dict[tuple[str, int], int]:
+        """Return the position of each table that most paths have as key, by which it is best in order."""
+        asked: dict[tuple[str, int], Counter[int]] = {}
+        for path in list(self.paths.values()):
+            if len(path.key) == 1:
+                asked.setdefault((path.predicate, path.arity), Counter())[path.key[0]] += 1
+        return {table: positions.most_common(1)[0][0] for table, positions in asked.items()}
 
     def shows(self, fact: Fact) -> bool:
         """Say what `accepts` says; it is asked once for each kind of fact."""

@@ -9,11 +9,13 @@ is free. Rows that come in bulk are not looked up, and get their slots when some
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from operator import mod
+from operator import le, mod
 
 Row = tuple[int, ...]
 
 _PART = 4096
+_BUCKET = 9
+"""The rows of 2**9 codes are sorted together."""
 
 
 class Column:
@@ -110,6 +112,24 @@ class Rows:
         copy._slots = None if self._slots is None else self._slots[:]
         return copy
 
+    def gathered(self, position: int) -> "Rows":
+        """Return the same rows, those with the same id at `position` after each other."""
+        codes = self.columns[position].codes
+        if _is_gathered(codes):
+            return self
+        # First into buckets: sorting all at once would keep every other thread waiting.
+        buckets = [array("I") for _ in range((len(self.columns[position].ids) >> _BUCKET) + 1)]
+        for number, code in enumerate(codes):
+            buckets[code >> _BUCKET].append(number)
+        columns = [(column.codes, array("I")) for column in self.columns]
+        for bucket in buckets:
+            order = sorted(bucket, key=codes.__getitem__)
+            for start in range(0, len(order), _PART):
+                for before, after in columns:
+                    after.extend(map(before.__getitem__, order[start : start + _PART]))
+        pairs = zip(columns, self.columns, strict=True)
+        return Rows.of([Column(after[:], column.ids) for (_, after), column in pairs])
+
     def add(self, row: Row) -> None:
         """Add `row`, unless it is there."""
         slots = self.findable()
@@ -187,3 +207,12 @@ class Rows:
                 slots[slot] = number
                 slot = following
         slots[slot] = 0
+
+
+def _is_gathered(codes: "array[int]") -> bool:
+    """Say whether equal codes stand together and ascend."""
+    for start in range(0, len(codes), _PART):
+        part = codes[start : start + _PART + 1]
+        if not all(map(le, part, part[1:])):
+            return False
+    return True

@@ -118,6 +118,14 @@ class Tables:
         changed._settle()
         return changed
 
+    def gathered(self, positions: Mapping[Signature, int]) -> "Tables":
+        """Return the same facts; those with the same value at the position of their table stand together."""
+        rows = {
+            signature: rows.gathered(positions[signature]) if signature in positions else rows
+            for signature, rows in self.by_signature.items()
+        }
+        return Tables.of(self.ids, rows)
+
     def findable(self) -> None:
         """Make sure that facts can be looked up; whoever does it first would wait for it."""
         for rows in self.by_signature.values():

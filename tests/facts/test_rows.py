@@ -1,5 +1,7 @@
 """Rows against a plain set, where many hash alike."""
 
+from itertools import groupby
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,3 +31,24 @@ def test_rows_are_a_set(drawn: tuple[int, list[tuple[bool, Row]]]) -> None:
             assert set(found) == wanted
             assert all((row in found) == (row in wanted) for _, row in steps)
             assert all(len(column) == len(wanted) for column in found.columns)
+
+
+@given(
+    st.integers(1, 3).flatmap(lambda arity: st.tuples(st.just(arity), rows_of(arity))), st.data()
+)
+def test_gathered_rows_are_the_same(
+    drawn: tuple[int, list[tuple[bool, Row]]], data: st.DataObject
+) -> None:
+    arity, steps = drawn
+    rows = Rows(arity, [row for _, row in steps])
+    for row in {row for is_in, row in steps if not is_in}:
+        rows.discard(row)
+    position = data.draw(st.integers(0, arity - 1))
+
+    gathered = rows.gathered(position)
+
+    assert len(gathered) == len(rows)
+    assert sorted(gathered) == sorted(rows)
+    assert all((row in gathered) == (row in rows) for _, row in steps)
+    seen = [value for value, _ in groupby(gathered.columns[position])]
+    assert len(seen) == len(set(seen))
