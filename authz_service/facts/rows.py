@@ -165,6 +165,11 @@ class Rows:
         for column in self.columns:
             column.settle()
 
+    @property
+    def is_findable(self) -> bool:
+        """Whether a row is found without a look at all of them first."""
+        return self._slots is not None
+
     def findable(self) -> "array[int]":
         """Make sure that rows can be found. Looks at all of them if they have come in bulk."""
         slots = self._slots

@@ -23,6 +23,8 @@ _DELTA_SHARE = 64
 
 _KINDS_OF_DELTA = 100
 
+_UNKNOWN = -1
+
 
 class FactSnapshot:
     """A set of facts."""
@@ -52,6 +54,8 @@ class FactSnapshot:
         return self.matching(FactPattern())
 
     def __len__(self) -> int:
+        if self._size == _UNKNOWN:
+            return len(self._base) + sum(fact not in self._base for fact in self._delta)
         return self._size
 
     def matching(self, pattern: FactPattern) -> Iterator[Fact]:
@@ -85,6 +89,9 @@ class FactSnapshot:
         """
         if isinstance(self._base, FactSnapshot):
             return self._base.with_facts((*self._delta, *facts))
+        if not self._base.is_findable:
+            # A question must not wait for that; a view finds out as well what is there already.
+            return self._made(self, dict.fromkeys(facts, True), _UNKNOWN, {})
         added = {fact: True for fact in facts if fact not in self}
         return self._made(self, added, len(self) + len(added), {}) if added else self
 

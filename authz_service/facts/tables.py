@@ -126,6 +126,11 @@ class Tables:
         }
         return Tables.of(self.ids, rows)
 
+    @property
+    def is_findable(self) -> bool:
+        """Whether `findable` was called, or has nothing to do."""
+        return all(rows.is_findable for rows in self.by_signature.values())
+
     def findable(self) -> None:
         """Make sure that facts can be looked up; whoever does it first would wait for it."""
         for rows in self.by_signature.values():

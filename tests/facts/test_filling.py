@@ -71,6 +71,9 @@ def test_filled_tables_are_those_made_fact_by_fact(
     for _ in range(4 if stored else 0):
         demand.name(data.draw(access_paths(st.sampled_from(sorted(stored)))))
     snapshot = FactSnapshot.of(tables)
+    # As questions do that come before facts can be looked up.
+    asked = FactSnapshot.of(filled(stored, page)).with_facts(changes)
+    check(asked, stored | set(changes), demand, stored | set(changes))
     check(snapshot, stored, demand, stored)
     dropped = dict.fromkeys(sorted(stored)[::3], False)
     model = dict.fromkeys(stored, True) | dropped | changes
