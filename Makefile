@@ -8,7 +8,7 @@ POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
-	bench-engine bench-publish bench-replica bench-store bench-workers faults fuzz clean
+	bench-engine bench-publish bench-replica bench-store bench-workers faults history fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ verify: install ## compare the engines on random policies, facts and questions, 
 FAULTS ?=
 faults: install ## kill, fill the disk, fail its syncs and write nonsense, with the numbers that are promised (long)
 	PYTHONPATH=tests:tests/store:tests/end_to_end $(BIN)/python tests/faults/faults.py $(FAULTS)
+
+history: install ## record a million operations under faults on each database and compare them with the log (long)
+	PYTHONPATH=tests/history:tests/store $(BIN)/python tests/history/history.py --database sqlite $(HISTORY)
+	PYTHONPATH=tests/history:tests/store $(BIN)/python tests/history/history.py --database postgresql $(HISTORY)
+	PYTHONPATH=tests/history:tests/store $(BIN)/python tests/history/new_enemy.py
 
 bench: install ## CPU of the server for each Authorize, beside an empty echo
 	$(BIN)/python benchmarks/authorize.py

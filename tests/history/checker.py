@@ -6,6 +6,7 @@ The rules, each with the name under which `violations` reports it:
 
     lost        a write that was acknowledged is in the log, at the revision that was told, as it was asked for
     twice       no write is in the log more than once, whether or not its outcome was known
+    unasked     nothing is in the log that nobody asked for
     refused     a write that was refused is not in the log
     order       a write that began after another was acknowledged has the higher revision
     future      an answer is given at a revision of which the write had begun before the answer came
@@ -84,6 +85,8 @@ def _in_log(asked: Mapping[str, Write], log: Sequence[Logged]) -> Iterator[Viola
     for logged in log:
         if logged.name in landed:
             yield Violation("twice", logged)
+        if logged.name not in asked:
+            yield Violation("unasked", logged)
         landed[logged.name] = logged.revision
     for write in asked.values():
         if write.is_refused and write.name in landed:

@@ -34,6 +34,8 @@ MARKS = "marks"
 
 _SECONDS = 3.0
 _TRIES = 4
+_IMPATIENT = 0.2
+_AT_ONCE = 0.005
 _BATCH = 20
 
 _CHANNEL = [
@@ -118,9 +120,13 @@ class Client:
     def _write(self) -> None:
         name = self._next_name()
         request = write_request(name, some_changes(self._chance))
-        self._attempt(
-            name, lambda one: FactServiceStub(one).WriteFacts(request, timeout=_SECONDS), _TRIES
-        )
+        # Who gives up at once does not know what became of it, and tries again.
+        seconds = iter((_AT_ONCE,) if self._chance.random() < _IMPATIENT else ())
+
+        def write(channel: grpc.Channel) -> Any:
+            return FactServiceStub(channel).WriteFacts(request, timeout=next(seconds, _SECONDS))
+
+        self._attempt(name, write, _TRIES)
 
     def _attempt(self, name: str, call: Callable[[grpc.Channel], Any], tries: int) -> None:
         called = time.monotonic_ns()

@@ -23,11 +23,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import grpc
-from authz.v1.fact_service_pb2_grpc import FactServiceStub
 from authz.v1.policy_service_pb2 import PublishPolicyRequest
 from authz.v1.policy_service_pb2_grpc import PolicyServiceStub
 from checker import Logged, Read, Violation, Write, violations
-from client import MARKS, Work, named_policy, revision_of, write_request
+from client import MARKS, Work, named_policy, revision_of
 from model import Change, Question
 from postgresql import Server
 from unsafe import UNSAFE
@@ -119,8 +118,8 @@ def record(
     history = History()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="authz-history-")))
-        processes = stack.enter_context(_serving(url, folder, unsafe))
-        _begin(processes[0].target, history)
+        processes = stack.enter_context(serving(url, folder, unsafe))
+        begin(processes[0].target, history)
         clients = _clients(folder, [one.target for one in processes], operations, seed)
         chance = random.Random(seed)
         while any(client.poll() is None for client in clients):
@@ -138,11 +137,12 @@ def record(
 
 
 @contextmanager
-def _serving(url: str, folder: Path, unsafe: str) -> Iterator[Sequence[Process]]:
+def serving(url: str, folder: Path, unsafe: str) -> Iterator[Sequence[Process]]:
     processes = [Process(url, folder, unsafe) for _ in range(_SERVERS)]
     try:
         for process in processes:
             process.start()
+        for process in processes:
             _wait_for(process)
         yield processes
     finally:
@@ -156,8 +156,8 @@ def _wait_for(process: Process) -> None:
     assert not process.has_ended
 
 
-def _begin(target: str, history: History) -> None:
-    """Publish the first policy, and write what it needs."""
+def begin(target: str, history: History) -> None:
+    """Publish the first policy."""
     with grpc.insecure_channel(target) as channel:
         name = "first"
         request = PublishPolicyRequest(
@@ -165,13 +165,6 @@ def _begin(target: str, history: History) -> None:
         )
         called = time.monotonic_ns()
         answer = PolicyServiceStub(channel).PublishPolicy(request, timeout=_START_SECONDS)
-        history.writes.append(
-            Write(name, called, time.monotonic_ns(), revision_of(answer.consistency_token))
-        )
-        name = "second"
-        called = time.monotonic_ns()
-        request = write_request(name, [Change("owner", "d0", "g0", True)])
-        answer = FactServiceStub(channel).WriteFacts(request, timeout=_START_SECONDS)
         history.writes.append(
             Write(name, called, time.monotonic_ns(), revision_of(answer.consistency_token))
         )

@@ -95,6 +95,10 @@ def do_twice(_: list[Write], __: list[Read], log: list[Logged]) -> None:
     log.append(Logged(61, log[10].name, []))
 
 
+def do_unasked(_: list[Write], __: list[Read], log: list[Logged]) -> None:
+    log.append(Logged(61, "", [Change("reader", "u0", "d0", True)]))
+
+
 def do_though_refused(writes: list[Write], _: list[Read], log: list[Logged]) -> None:
     writes.append(Write("no", 6000, 6100, None, is_refused=True))
     log.append(Logged(61, "no", []))
@@ -132,6 +136,7 @@ BROKEN: dict[Callable[[list[Write], list[Read], list[Logged]], None], str] = {
     lose: "lost",
     lose_the_number: "lost",
     do_twice: "twice",
+    do_unasked: "unasked",
     do_though_refused: "refused",
     turn_around: "order",
     answer_from_the_future: "future",

@@ -118,7 +118,7 @@ UNSAFE: dict[str, tuple[Callable[[], None], set[str]]] = {
     "the_past_is_answered_from_now": (the_past_is_answered_from_now, {"elsewhere"}),
     "batches_are_skipped": (batches_are_skipped, {"wrong"}),
     "policies_are_late": (policies_are_late, {"wrong"}),
-    "keys_are_forgotten": (keys_are_forgotten, {"twice", "lost"}),
+    "keys_are_forgotten": (keys_are_forgotten, {"lost", "twice", "unasked"}),
     "writes_are_acknowledged_before_the_commit": (
         writes_are_acknowledged_before_the_commit,
         {"lost"},

@@ -1,0 +1,46 @@
+"""Short histories of real services pass the checker; with a protection taken away, they do not. `make history` runs long ones."""
+
+from pathlib import Path
+
+import pytest
+from history import record
+from new_enemy import new_enemies
+from postgresql import Server
+from unsafe import UNSAFE
+
+
+def test_a_history_with_postgresql(server: Server) -> None:
+    history = record(server.empty_database(), 3000, database=server)
+    assert list(history.violations()) == []
+    assert history.unexpected == {}
+    assert history.faults
+
+
+def test_a_history_with_sqlite(tmp_path: Path) -> None:
+    history = record(f"sqlite:///{tmp_path}/authz.db", 3000)
+    assert list(history.violations()) == []
+    assert history.unexpected == {}
+    assert history.faults
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server of this module's own, as its processes are killed."""
+    made = Server()
+    yield made
+    made.remove()
+
+
+@pytest.mark.parametrize("unsafe", UNSAFE)
+def test_what_is_unsafe_is_found(tmp_path: Path, unsafe: str) -> None:
+    history = record(f"sqlite:///{tmp_path}/authz.db", 2000, unsafe=unsafe)
+    _, rules = UNSAFE[unsafe]
+    assert rules & {violation.rule for violation in history.violations()}
+
+
+def test_a_new_enemy_does_not_get_in(tmp_path: Path) -> None:
+    assert new_enemies(f"sqlite:///{tmp_path}/authz.db", 60, with_token=True) == 0
+
+
+def test_a_new_enemy_gets_in_without_the_token(tmp_path: Path) -> None:
+    assert new_enemies(f"sqlite:///{tmp_path}/authz.db", 60, with_token=False) > 0
