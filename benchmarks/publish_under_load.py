@@ -82,8 +82,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/bench.db"
-        print(f"{_fill(database, arguments.facts):,} facts")
-        with _serving(database, arguments.engine, Path(folder)) as port:
+        print(f"{fill(database, arguments.facts):,} facts")
+        with serving(database, arguments.engine, Path(folder)) as port:
             asyncio.run(_measure(port, arguments.seconds, arguments.pace))
 
 
@@ -115,7 +115,7 @@ resource Thing{number} {{
     )
 
 
-def _fill(database: str, number: int) -> int:
+def fill(database: str, number: int) -> int:
     """Write about `number` facts and the first policy into a new database."""
     facts = list(store(gdrive.FIXED, scaled(gdrive.FIXED, number), seed=0).facts)
     facts += [fact for pair in range(PAIRS) for fact in _pair(pair)]
@@ -138,7 +138,7 @@ def _user(number: int, *, is_owner: bool) -> Value:
 
 
 @contextlib.contextmanager
-def _serving(database: str, engine: Engine, folder: Path) -> Iterator[int]:
+def serving(database: str, engine: Engine, folder: Path) -> Iterator[int]:
     """Run `authz serve` in a process of its own, and yield its port."""
     port = _free_port()
     environment = {
@@ -169,17 +169,17 @@ async def _measure(port: int, seconds: float, pace: float) -> None:
         target = f"127.0.0.1:{port}"
         # Without an argument of its own each channel would share one connection.
         calls = [
-            _authorize(
+            authorize(
                 await channels.enter_async_context(
                     aio.insecure_channel(target, [("authz.channel", number)])
                 )
             )
             for number in range(CLIENTS)
         ]
-        await calls[0](_request(0, is_owner=True), timeout=300, wait_for_ready=True)
+        await calls[0](request(0, is_owner=True), timeout=300, wait_for_ready=True)
         publisher = await channels.enter_async_context(authz.AsyncClient(target, timeout=300))
         stop = asyncio.Event()
-        asking = asyncio.gather(*(_ask(call, load, pace, stop) for call in calls))
+        asking = asyncio.gather(*(ask(call, load, pace, stop) for call in calls))
         await asyncio.sleep(1)
         load.taken()
         await asyncio.sleep(seconds)
@@ -191,7 +191,7 @@ async def _measure(port: int, seconds: float, pace: float) -> None:
     _report(quiet, meanwhile, published)
 
 
-def _authorize(channel: aio.Channel) -> Authorize:
+def authorize(channel: aio.Channel) -> Authorize:
     """Return the call itself, as the client would try again after an error."""
     return channel.unary_unary(
         "/authz.v1.AuthorizationService/Authorize",
@@ -200,7 +200,7 @@ def _authorize(channel: aio.Channel) -> Authorize:
     )
 
 
-async def _ask(authorize: Authorize, load: Load, pace: float, stop: asyncio.Event) -> None:
+async def ask(authorize: Authorize, load: Load, pace: float, stop: asyncio.Event) -> None:
     """Ask at a steady pace, whether or not the answers keep up; wait for the last ones."""
     due = time.perf_counter_ns()
     async with asyncio.TaskGroup() as group:
@@ -214,9 +214,9 @@ async def _ask(authorize: Authorize, load: Load, pace: float, stop: asyncio.Even
 
 async def _ask_once(authorize: Authorize, number: int, due: int, load: Load) -> None:
     is_owner = number % 2 == 0
-    request = _request(number // 2 % PAIRS, is_owner=is_owner)
+    asked = request(number // 2 % PAIRS, is_owner=is_owner)
     try:
-        response = await authorize(request, timeout=30)
+        response = await authorize(asked, timeout=30)
     except aio.AioRpcError as error:
         load.errors.append(f"{error.code()}: {error.details()}")
         return
@@ -225,7 +225,7 @@ async def _ask_once(authorize: Authorize, number: int, due: int, load: Load) -> 
     load.answers.append(Answered(is_owner, response.policy_version, permitted, taken))
 
 
-def _request(pair: int, *, is_owner: bool) -> pb.AuthorizeRequest:
+def request(pair: int, *, is_owner: bool) -> pb.AuthorizeRequest:
     user = _user(pair, is_owner=is_owner)
     return pb.AuthorizeRequest(
         actor={"type": user.type, "id": user.id},

@@ -150,9 +150,10 @@ def print_cell(cell: Cell, contenders: Sequence[Contender]) -> None:
     print(f"{_ratio(cell.to_oso):>10}{_ratio(cell.to_cedar):>10}", flush=True)
 
 
-def percentile(latencies: Sequence[int], percent: int) -> float:
-    """Return the latency in microseconds that `percent` of all do not exceed."""
-    return sorted(latencies)[(len(latencies) * percent - 1) // 100] / 1000
+def percentile(latencies: Sequence[int], percent: float) -> float:
+    """Return the latency in microseconds that `percent` of all do not exceed; a thousandth of it counts."""
+    rank = -(len(latencies) * round(percent * 1000) // -100_000)
+    return sorted(latencies)[rank - 1] / 1000
 
 
 def _cost(cost: float | None) -> str:
