@@ -24,7 +24,7 @@ run: install ## start the service, load POLICY, ask its cases and keep serving; 
 	$(BIN)/python policies/run.py $(POLICY) $(if $(ONCE),--once)
 
 test: check ## everything that must hold: check, then all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 15
 
 check: install ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -29,6 +29,8 @@ Step = Callable[[Any, grpc.ServicerContext], Any]
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NOON_MESSAGE = Timestamp(seconds=int(NOON.timestamp()), nanos=123456789)
 
+_GONE_SECONDS = 0.1
+
 
 class ScriptedService(
     authorization_grpc.AuthorizationServiceServicer,
@@ -62,9 +64,12 @@ class ScriptedService(
     def ImportFacts(  # noqa: N802
         self, requests: Iterator[Any], rpc: grpc.ServicerContext
     ) -> Any:
-        # Requests of a call that was given up end with an exception of gRPC's.
+        # Requests of a call that was given up end with an exception of gRPC's, or like others and the call a
+        # moment later.
+        gone = threading.Event()
+        rpc.add_callback(gone.set)
         given = list(requests)
-        self.whole.append(rpc.is_active())
+        self.whole.append(not gone.wait(_GONE_SECONDS))
         return self._play(given, rpc)
 
     ExportFacts = WatchFacts = _play_stream
