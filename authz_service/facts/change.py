@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import START, Instant
@@ -24,8 +25,7 @@ class About:
 AnyPattern = FactPattern | About
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(NamedTuple):
     """Store a fact, which stops counting at `expires_at`. A stored fact takes over another expiry."""
 
     fact: Fact
@@ -108,8 +108,7 @@ class WriteResult:
     deleted: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFact:
+class StoredFact(NamedTuple):
     """A fact, and when it stops counting."""
 
     fact: Fact

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
+    CursorResult,
     Dialect,
     Engine,
     Row,
@@ -257,6 +258,13 @@ def stored_facts(
     """Return key, created and expires_at of those facts of `predicate` with one of `keys` that are stored."""
     wanted = (store, predicate, json.dumps(keys, ensure_ascii=False))
     return connection.exec_driver_sql(_STORED_FACTS[connection.dialect.name], wanted).all()
+
+
+def tuples(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """Return all rows of text and integers as the driver has them: a `Row` around each takes as long again."""
+    with result:
+        rows: list[tuple[Any, ...]] = result.cursor.fetchall()  # type: ignore[union-attr]
+    return rows
 
 
 def begin_migrating(engine: Engine, connection: Connection) -> None:

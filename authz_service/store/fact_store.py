@@ -14,6 +14,7 @@ Rule 6: a token of another life of the database, or of another store, is refused
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -234,6 +235,18 @@ class FactStore:
         given revision was committed. Raises StoreNotFound, Compacted, and RevisionUnknown, also for a revision
         from before the store was made.
         """
+        page = self._page(store, pattern, revision, instant, after, size)
+        return replace(page, facts=list(page.facts))
+
+    def _page(
+        self,
+        store: str,
+        pattern: AnyPattern,
+        revision: Revision | None,
+        instant: Instant | None,
+        after: Fact | None = None,
+        size: int = _EXPORTED_PAGE,
+    ) -> FactPage:
         with self._database.reading() as connection:
             head = reading.read_head(connection)
             number = store_number(connection, store)
@@ -261,7 +274,7 @@ class FactStore:
         Memory holds one page. Raises what `read` raises, also later: Compacted if the history of the revision
         ends before the export does, StoreNotFound if the store does, whoever has its name then.
         """
-        page = self.read(store, pattern, revision=revision, instant=instant, size=_EXPORTED_PAGE)
+        page = self._page(store, pattern, revision, instant)
         return Export(page.token, page.instant, self._pages(store, pattern, page))
 
     def _pages(self, store: str, pattern: AnyPattern, page: FactPage) -> Iterator[StoredFact]:
@@ -270,14 +283,8 @@ class FactStore:
             yield from page.facts
             if not page.has_more:
                 return
-            page = self.read(
-                store,
-                pattern,
-                revision=page.revision,
-                instant=page.instant,
-                after=page.facts[-1].fact,
-                size=_EXPORTED_PAGE,
-            )
+            last = page.facts[-1].fact
+            page = self._page(store, pattern, page.revision, page.instant, last)
             if page.token != token:
                 raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
 
@@ -412,3 +419,7 @@ class Export(Iterator[StoredFact]):
 
     def __next__(self) -> StoredFact:
         return next(self._facts)
+
+    def __iter__(self) -> Iterator[StoredFact]:
+        # Without a call of `__next__` for each.
+        return self._facts

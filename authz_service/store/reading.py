@@ -6,8 +6,8 @@ revision show each of its facts once, though every page is a transaction of its 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
+from itertools import groupby, takewhile
+from typing import Any, overload
 
 from sqlalchemy import (
     Connection,
@@ -30,7 +30,7 @@ from authz_service.facts.instant import Instant
 from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.tables import Tables
-from authz_service.store import tables
+from authz_service.store import dialect, tables
 from authz_service.store.matching import conditions
 from authz_service.store.policies import policy_version
 from authz_service.store.rows import (
@@ -39,6 +39,7 @@ from authz_service.store.rows import (
     Mark,
     columns_of,
     decode_effects,
+    decode_facts,
     decode_value,
     fact_decoder,
     fact_key,
@@ -46,6 +47,9 @@ from authz_service.store.rows import (
 
 _PAGE_FACTS = 4096
 """So many facts are taken over in a few milliseconds, in which no other thread runs."""
+
+_AT_ONCE = 250
+"""So many facts are made at once for whoever goes through a page."""
 
 _EVENTS = {Kind.CREATED: StoreEvent.CREATED, Kind.DELETED: StoreEvent.DELETED}
 
@@ -163,18 +167,56 @@ def read_page(
     # Of patterns without arguments the database leaves nothing to ask.
     is_exact = isinstance(pattern, FactPattern) and pattern.args is None
     is_newest = _last_revision(connection, store) <= revision
-    decode = fact_decoder()
     while True:
         moment = revision, instant
         query = select_at(store, pattern, moment, place, is_newest=is_newest).limit(size + 1)
-        rows = connection.execute(query).all()
-        for predicate, key, args, expires_at in rows:
-            fact = decode(predicate, key, args)
-            if is_exact or pattern.matches(fact):
-                found.append(StoredFact(fact, expires_at))
+        rows = dialect.tuples(connection.execute(query))
+        if is_exact:
+            return FactPage(_Facts(rows[:size]), len(rows) > size, at, instant)
+        found += [one for one in _Facts(rows) if pattern.matches(one.fact)]
         if len(found) > size or len(rows) <= size:
             return FactPage(found[:size], len(found) > size, at, instant)
-        place = rows[-1].predicate, rows[-1].key
+        place = rows[-1][:2]
+
+
+class _Facts(Sequence[StoredFact]):
+    """The facts of rows of predicate, key, args and expires_at in the order of pages, made when asked for.
+
+    Of those who go through thousands of facts few keep them: what is freed at once is never looked at by the
+    garbage collector, which would take longer than all else.
+    """
+
+    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> StoredFact: ...
+    @overload
+    def __getitem__(self, place: slice) -> "_Facts": ...
+    def __getitem__(self, place: int | slice) -> "StoredFact | _Facts":
+        if isinstance(place, slice):
+            return _Facts(self._rows[place])
+        return next(_decoded([self._rows[place]]))
+
+    def __iter__(self) -> Iterator[StoredFact]:
+        for start in range(0, len(self._rows), _AT_ONCE):
+            yield from _decoded(self._rows[start : start + _AT_ONCE])
+
+
+def _decoded(rows: Sequence[tuple[Any, ...]]) -> Iterator[StoredFact]:
+    """Yield the facts of rows that are in the order of pages."""
+    while rows:
+        predicate = rows[0][0]
+        of_one = rows
+        if rows[-1][0] != predicate:
+            of_one = list(takewhile(lambda row: row[0] == predicate, rows))
+        _, keys, args, expiries = zip(*of_one, strict=True)
+        texts = keys if not any(args) else [a or k for k, a in zip(keys, args, strict=True)]
+        yield from map(StoredFact._make, zip(decode_facts(predicate, texts), expiries, strict=True))
+        rows = rows[len(of_one) :]
 
 
 def _last_revision(connection: Connection, store: int) -> Revision:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from authz_service.facts.change import About, WriteOutcome, WriteRequest, WriteResult
@@ -128,6 +128,30 @@ def fact_decoder() -> Callable[[str, str, str | None], Fact]:
         return new(Fact, (predicate, (*beginnings[beginning], value)))
 
     return decode
+
+
+def decode_facts(predicate: str, texts: Sequence[str]) -> list[Fact]:
+    """Return the facts of these texts of arguments, in their order.
+
+    As `fact_decoder` does it, for many at a time: nothing is done in Python for each of them.
+    """
+    arity = texts[0].count(_BETWEEN_ARGUMENTS) + 1 if texts else 0
+    columns = list(columns_of(BETWEEN_FACTS.join(texts))) if texts else []
+    if len(columns) != 1 or columns[0][0] != arity:
+        decode = fact_decoder()
+        return [decode(predicate, text, None) for text in texts]
+    args = zip(*map(_decode_column, columns[0][1]), strict=True)
+    return list(map(tuple.__new__, repeat(Fact), zip(repeat(predicate), args)))
+
+
+def _decode_column(texts: Sequence[str]) -> list[Value]:
+    """Return the values of the texts of arguments; equal ones are one object."""
+    different = list(dict.fromkeys(texts))
+    halves = _IN_ARGUMENT.join(different).split(_IN_ARGUMENT)
+    values = list(map(tuple.__new__, repeat(Value), zip(halves[::2], halves[1::2], strict=True)))
+    if len(different) == len(texts):
+        return values
+    return list(map(dict(zip(different, values, strict=True)).__getitem__, texts))
 
 
 def decode_value(text: str) -> Value:
