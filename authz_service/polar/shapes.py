@@ -32,6 +32,9 @@ from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
 # Facts of these are no input, whatever conditions ask for them.
 DERIVED = frozenset({"allow", "has_permission"})
 
+# So many kinds of facts that are accepted are remembered.
+_KINDS_KNOWN = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class ArgShape:
@@ -111,6 +114,7 @@ class Shapes:
         )
         self.named: frozenset[Value] = frozenset().union(*listed)
         """The values that shapes tell apart from others of their type."""
+        self._accepted: set[tuple[str | Value, ...]] = set()
         self._declarations = declarations
 
     def _types_at(self, predicate: str, arity: int) -> list[frozenset[str]]:
@@ -119,7 +123,16 @@ class Shapes:
 
     def accept(self, fact: Fact) -> bool:
         """Say whether some rule can use `fact`."""
-        return self.may_hold(fact.predicate, fact.args)
+        predicate, args = fact
+        named = self.named
+        # Of two values that no shape names one is accepted if the other of its type is.
+        kind = (predicate, *[value if value in named else value.type for value in args])
+        if kind in self._accepted:
+            return True
+        is_accepted = self.may_hold(predicate, args)
+        if is_accepted and len(self._accepted) < _KINDS_KNOWN:
+            self._accepted.add(kind)
+        return is_accepted
 
     def may_hold(self, predicate: str, args: Sequence[Arg]) -> bool:
         """Say whether some usable fact of `predicate` could have these arguments."""
@@ -144,11 +157,11 @@ class Shapes:
 
     def check(self, fact: Fact) -> None:
         """Raise UnknownType or UnusableFact, with the cure, if no rule can use `fact`."""
+        if self.accept(fact):
+            return
         shapes = self.by_predicate.get(fact.predicate)
         if shapes is None:
             raise self._unknown_predicate(fact)
-        if self.accept(fact):
-            return
         types = self._declarations.types
         for position, value in enumerate(fact.args):
             if value.type not in PRIMITIVE_TYPES and value.type not in types:

@@ -17,7 +17,7 @@ from authz_service.facts.revision import Revision
 from authz_service.store import tables
 from authz_service.store.dialect import insert_rows, stored_facts
 from authz_service.store.matching import matching
-from authz_service.store.rows import FactColumns, fact_columns, fact_decoder
+from authz_service.store.rows import FactColumns, columns_of_facts, fact_decoder
 
 # Made once: making a statement takes longer than running it.
 _table = tables.facts
@@ -66,10 +66,9 @@ class Ledger:
         """Read the rows of `facts`, so that `stored` knows them."""
         rows = self._rows[store]
         by_predicate: defaultdict[str, dict[str, _Row]] = defaultdict(dict)
-        for fact in facts:
-            if fact not in rows:
-                columns = fact_columns(fact)
-                rows[fact] = by_predicate[columns.predicate][columns.key] = _Row(columns)
+        new = list(dict.fromkeys([fact for fact in facts if fact not in rows]))
+        for fact, columns in zip(new, columns_of_facts(new), strict=True):
+            rows[fact] = by_predicate[columns.predicate][columns.key] = _Row(columns)
         for predicate, by_key in by_predicate.items():
             found = stored_facts(self._connection, store, predicate, list(by_key))
             for key, created, expires_at in found:

@@ -39,6 +39,7 @@ from authz_service.store.rows import (
     encode_written,
 )
 
+_FOR_EVER: Final = (None,)
 _CREATED: Final = WriteResult(WriteOutcome.CREATED, inserted=1)
 _CHANGED: Final = WriteResult(WriteOutcome.CHANGED, changed=1)
 _EXISTED: Final = WriteResult(WriteOutcome.EXISTED)
@@ -159,7 +160,7 @@ class _Draft:
             message = "the fact would have expired before it is stored; leave it out"
             raise ExpiryPassed(message, field=f"{field}.expires_at")
         before = self._current(fact)
-        self._touched[fact] = (expires_at,)
+        self._touched[fact] = _FOR_EVER if expires_at is None else (expires_at,)
         if before is None:
             return _CREATED
         if before[0] != expires_at:
