@@ -208,9 +208,7 @@ def import_facts(store: FactStore, policy: Policy, packs: list[list[Fact]]) -> N
         future.result()
 
 
-def insert_bare(
-    connection: Connection, packs: list[list[Fact]], first: int, spent: Spent
-) -> None:
+def insert_bare(connection: Connection, packs: list[list[Fact]], first: int, spent: Spent) -> None:
     """Write what an import of the same packs does, with the driver alone, a transaction for each pack."""
     written = [
         (

@@ -241,8 +241,8 @@ def _copy(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -
 # One parameter for any number of keys: with one for each, most of the time goes by for the parameters.
 _STORED_FACTS: Final = {
     "sqlite": (
-        "SELECT key, created, expires_at FROM facts "
-        "WHERE store = ? AND predicate = ? AND key IN (SELECT value FROM json_each(?))"
+        "SELECT facts.key, created, expires_at FROM json_each(?3) CROSS JOIN facts "
+        "ON store = ?1 AND predicate = ?2 AND facts.key = json_each.value"
     ),
     # An array: a condition on the rows of a subquery would be one to join with, for which all facts are read.
     "postgresql": (
@@ -263,7 +263,8 @@ def stored_facts(
 def tuples(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
     """Return all rows of text and integers as the driver has them: a `Row` around each takes as long again."""
     with result:
-        rows: list[tuple[Any, ...]] = result.cursor.fetchall()  # type: ignore[union-attr]
+        cursor: Any = result.cursor
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 

@@ -11,7 +11,7 @@ Rule 5: a write is committed against the policy that it was checked by, or not a
 Rule 6: a token of another life of the database, or of another store, is refused.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
@@ -406,7 +406,7 @@ class FactStore:
         return Instant(max(instant_of(self._clock()), head.committed_at))
 
 
-class Export(Iterator[StoredFact]):
+class Export(Iterable[StoredFact]):
     """The facts of one revision that count at one instant, one after the other."""
 
     def __init__(

@@ -70,7 +70,7 @@ class Ledger:
         for fact, columns in zip(new, columns_of_facts(new), strict=True):
             rows[fact] = by_predicate[columns.predicate][columns.key] = _Row(columns)
         for predicate, by_key in by_predicate.items():
-            found = stored_facts(self._connection, store, predicate, list(by_key))
+            found = stored_facts(self._connection, store, predicate, sorted(by_key))
             for key, created, expires_at in found:
                 row = by_key[key]
                 row.before = row.after = Stored(created, expires_at)
@@ -128,6 +128,8 @@ class Ledger:
                     changed.append({**place, "since": after.created, "until": after.expires_at})
         self._execute(_DELETE, deleted)
         self._execute(_UPDATE, changed)
+        # In the order of the primary key, of which no two are equal: neighbours come to the same pages.
+        inserted.sort()
         insert_rows(self._connection, tables.facts, inserted)
         insert_rows(self._connection, tables.past_facts, self._past)
 

@@ -6,7 +6,7 @@ revision show each of its facts once, though every page is a transaction of its 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, takewhile
+from itertools import groupby
 from typing import Any, overload
 
 from sqlalchemy import (
@@ -212,7 +212,7 @@ def _decoded(rows: Sequence[tuple[Any, ...]]) -> Iterator[StoredFact]:
         predicate = rows[0][0]
         of_one = rows
         if rows[-1][0] != predicate:
-            of_one = list(takewhile(lambda row: row[0] == predicate, rows))
+            of_one = [row for row in rows if row[0] == predicate]
         _, keys, args, expiries = zip(*of_one, strict=True)
         texts = keys if not any(args) else [a or k for k, a in zip(keys, args, strict=True)]
         yield from map(StoredFact._make, zip(decode_facts(predicate, texts), expiries, strict=True))

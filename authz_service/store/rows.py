@@ -28,8 +28,8 @@ _BEFORE_DIGEST = "\x1d"
 _NUL = "\0"
 
 _JSON: Final[Any] = {"ensure_ascii": False, "separators": (",", ":")}
-# What is not itself in JSON; the marks above are left to whoever looks for it.
-_ESCAPED: Final = re.compile(r'[\0-\x1d"\\]')
+# What is not itself in JSON.
+_ESCAPED: Final = re.compile(r'[\0-\x1f"\\]')
 
 # An entry of an index of PostgreSQL has at most 2,704 bytes; a predicate has up to 128 of them.
 _KEY_BYTES = 2000
@@ -254,21 +254,22 @@ def parts(pattern: FactPattern | About) -> Iterator[str]:
 
 
 def encode_effects(effects: Sequence[Effect]) -> str:
-    texts = _texts([fact for _, fact, _ in effects])
-    if texts is None or _ESCAPED.search("".join(texts)) is not None:
+    texts = tuple(chain.from_iterable(chain.from_iterable(fact.args for _, fact, _ in effects)))
+    if _ESCAPED.search("".join(texts)) is not None:
         return _encode_effects(effects)
-    # What `_encode_effects` returns, in half of the time: JSON of these texts is the texts in quotes.
+    # What `_encode_effects` returns, in two thirds of the time: JSON of these texts is the texts in quotes.
     rows = []
-    known: tuple[Mark, str] | None = None
-    beginning = ""
-    for (mark, (predicate, _), expires_at), text in zip(effects, texts, strict=True):
-        if known is None or mark is not known[0] or predicate != known[1]:
-            known = mark, predicate
-            beginning = json.dumps(known, **_JSON)[:-1]
-        rows.append(f'{beginning},["{text}"],{"null" if expires_at is None else expires_at}]')
-    body = ",".join(rows)
-    body = body.replace(_IN_ARGUMENT, '","').replace(_BETWEEN_ARGUMENTS, '","')
-    return f"[{body}]"
+    known = None
+    row = ""
+    for mark, (predicate, args), expires_at in effects:
+        kind = mark, predicate, len(args), expires_at
+        if kind != known:
+            known = kind
+            quoted = ",".join(['"%s"'] * (2 * len(args)))
+            begin = json.dumps([mark, predicate], **_JSON)[:-1].replace("%", "%%")
+            row = f"{begin},[{quoted}],{json.dumps(expires_at)}]"
+        rows.append(row)
+    return f"[{','.join(rows)}]" % texts
 
 
 def _encode_effects(effects: Sequence[Effect]) -> str:
