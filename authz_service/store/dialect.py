@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
-    CursorResult,
     Dialect,
     Engine,
     Row,
+    Select,
     StaticPool,
     Table,
     Text,
@@ -260,11 +260,15 @@ def stored_facts(
     return connection.exec_driver_sql(_STORED_FACTS[connection.dialect.name], wanted).all()
 
 
-def tuples(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
-    """Return all rows of text and integers as the driver has them: a `Row` around each takes as long again."""
-    with result:
+def tuples(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+    """Return all rows as the driver has them: a `Row` around each takes as long again."""
+    with connection.execute(query) as result:
         cursor: Any = result.cursor
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        try:
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        except connection.dialect.loaded_dbapi.Error as error:
+            # SQLAlchemy translates the errors of what it fetches itself.
+            raise DBAPIError(str(query), None, error, hide_parameters=True) from error
     return rows
 
 

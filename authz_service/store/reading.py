@@ -170,7 +170,7 @@ def read_page(
     while True:
         moment = revision, instant
         query = select_at(store, pattern, moment, place, is_newest=is_newest).limit(size + 1)
-        rows = dialect.tuples(connection.execute(query))
+        rows = dialect.tuples(connection, query)
         if is_exact:
             return FactPage(_Facts(rows[:size]), len(rows) > size, at, instant)
         found += [one for one in _Facts(rows) if pattern.matches(one.fact)]

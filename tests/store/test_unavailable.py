@@ -144,6 +144,30 @@ def test_a_damaged_database(tmp_path: Path) -> None:
     check_refused(f"sqlite:///{path}", str(path), "damaged", "backup")
 
 
+def test_damage_in_the_middle_of_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "authz.db"
+    store = FactStore.open(f"sqlite:///{path}")
+    write(store, "default", inserts(0, 2000))
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'facts'"
+        root = connection.execute(query).fetchone()[0]
+    content = path.read_bytes()
+    pages = [content[start : start + size] for start in range(0, len(content), size)]
+    for place, page in enumerate(pages):
+        # The query begins well.
+        if f"{1500:0200}".encode() in page and place + 1 != root:
+            pages[place] = b"\xff" * size
+    path.write_bytes(b"".join(pages))
+    store = FactStore.open(f"sqlite:///{path}")
+    assert len(store.read("default", size=100).facts) == 100
+    for read in (lambda: store.read("default", size=2000), lambda: list(store.export("default"))):
+        with pytest.raises(StoreUnavailable, match="damaged"):
+            read()
+    store.close()
+
+
 @pytest.mark.parametrize(
     "url",
     [
