@@ -11,12 +11,13 @@ Rule 5: a write is committed against the policy that it was checked by, or not a
 Rule 6: a token of another life of the database, or of another store, is refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 
 from sqlalchemy import Connection, Engine
 
@@ -275,12 +276,15 @@ class FactStore:
         ends before the export does, StoreNotFound if the store does, whoever has its name then.
         """
         page = self._page(store, pattern, revision, instant)
-        return Export(page.token, page.instant, self._pages(store, pattern, page))
+        pages = self._pages(store, pattern, page)
+        return Export(page.token, page.instant, chain.from_iterable(pages))
 
-    def _pages(self, store: str, pattern: AnyPattern, page: FactPage) -> Iterator[StoredFact]:
+    def _pages(
+        self, store: str, pattern: AnyPattern, page: FactPage
+    ) -> Iterator[Sequence[StoredFact]]:
         token = page.token
         while True:
-            yield from page.facts
+            yield page.facts
             if not page.has_more:
                 return
             last = page.facts[-1].fact

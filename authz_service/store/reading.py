@@ -6,7 +6,8 @@ revision show each of its facts once, though every page is a transaction of its 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby, repeat
+from operator import itemgetter
 from typing import Any, overload
 
 from sqlalchemy import (
@@ -202,21 +203,20 @@ class _Facts(Sequence[StoredFact]):
         return next(_decoded([self._rows[place]]))
 
     def __iter__(self) -> Iterator[StoredFact]:
-        for start in range(0, len(self._rows), _AT_ONCE):
-            yield from _decoded(self._rows[start : start + _AT_ONCE])
+        starts = range(0, len(self._rows), _AT_ONCE)
+        return chain.from_iterable(_decoded(self._rows[at : at + _AT_ONCE]) for at in starts)
 
 
 def _decoded(rows: Sequence[tuple[Any, ...]]) -> Iterator[StoredFact]:
-    """Yield the facts of rows that are in the order of pages."""
-    while rows:
-        predicate = rows[0][0]
-        of_one = rows
-        if rows[-1][0] != predicate:
-            of_one = [row for row in rows if row[0] == predicate]
-        _, keys, args, expiries = zip(*of_one, strict=True)
-        texts = keys if not any(args) else [a or k for k, a in zip(keys, args, strict=True)]
-        yield from map(StoredFact._make, zip(decode_facts(predicate, texts), expiries, strict=True))
-        rows = rows[len(of_one) :]
+    """Return the facts of rows that are in the order of pages."""
+    first, last = rows[0][0], rows[-1][0]
+    if first != last:
+        by_predicate = groupby(rows, key=itemgetter(0))
+        return chain.from_iterable(_decoded(list(some)) for _, some in by_predicate)
+    _, keys, args, expiries = zip(*rows, strict=True)
+    texts = [a or k for k, a in zip(keys, args, strict=True)] if any(args) else keys
+    facts = decode_facts(first, texts)
+    return map(tuple.__new__, repeat(StoredFact), zip(facts, expiries, strict=True))
 
 
 def _last_revision(connection: Connection, store: int) -> Revision:
