@@ -37,6 +37,8 @@ _TRIES = 4
 _IMPATIENT = 0.2
 _AT_ONCE = 0.005
 _BATCH = 20
+_WRITES = 0.15
+_BATCHES = 0.15
 
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -63,7 +65,8 @@ class Work:
     threads: int
     operations: int
     seed: int
-    publishes: bool
+    publish_share: float
+    """So much of all calls publishes a policy."""
 
 
 @dataclass
@@ -100,12 +103,12 @@ class Client:
     def run(self) -> None:
         while self._process.done < self._process.work.operations:
             dice = self._chance.random()
-            if dice < 0.002 and self._process.work.publishes:
-                self._publish()
-            elif dice < 0.15:
+            if dice < _WRITES:
                 self._write()
+            elif dice < _WRITES + self._process.work.publish_share:
+                self._publish()
             else:
-                self._read(is_batch=dice > 0.85)
+                self._read(is_batch=dice > 1 - _BATCHES)
 
     def _publish(self) -> None:
         name = self._next_name()

@@ -112,6 +112,7 @@ def record(
     unsafe: str = "safe",
     faults: bool = True,
     seed: int = 1,
+    publish_share: float = 0.002,
     progress: Callable[[int], None] = lambda _: None,
 ) -> History:
     """Have clients do about so many operations on a new database, and return what came of it."""
@@ -120,7 +121,9 @@ def record(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="authz-history-")))
         processes = stack.enter_context(serving(url, folder, unsafe))
         begin(processes[0].target, history)
-        clients = _clients(folder, [one.target for one in processes], operations, seed)
+        clients = _clients(
+            folder, [one.target for one in processes], operations, seed, publish_share
+        )
         chance = random.Random(seed)
         while any(client.poll() is None for client in clients):
             time.sleep(chance.uniform(*_PAUSES) if faults else 0.5)
@@ -171,7 +174,7 @@ def begin(target: str, history: History) -> None:
 
 
 def _clients(
-    folder: Path, targets: list[str], operations: int, seed: int
+    folder: Path, targets: list[str], operations: int, seed: int, publish_share: float
 ) -> list[subprocess.Popen[str]]:
     clients = []
     for number in range(_CLIENTS):
@@ -182,7 +185,7 @@ def _clients(
             _THREADS,
             operations // _CLIENTS,
             seed,
-            publishes=number == 0,
+            publish_share if number == 0 else 0,
         )
         client = subprocess.Popen(
             [sys.executable, str(_HERE / "client.py")],

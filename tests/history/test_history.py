@@ -31,11 +31,22 @@ def server():
     made.remove()
 
 
-@pytest.mark.parametrize("unsafe", UNSAFE)
+TRIES = 6
+"""Some need the right moment; so often it is tried to meet it."""
+
+# A process has to be killed within 50 ms. `tests/faults` kills enough of them for that.
+SELDOM = {"writes_are_acknowledged_before_the_commit"}
+
+
+@pytest.mark.parametrize("unsafe", sorted(UNSAFE.keys() - SELDOM))
 def test_what_is_unsafe_is_found(tmp_path: Path, unsafe: str) -> None:
-    history = record(f"sqlite:///{tmp_path}/authz.db", 2000, unsafe=unsafe)
     _, rules = UNSAFE[unsafe]
-    assert rules & {violation.rule for violation in history.violations()}
+    for number in range(TRIES):
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        history = record(url, 2000, unsafe=unsafe, seed=number, publish_share=0.03)
+        if rules & {violation.rule for violation in history.violations()}:
+            return
+    pytest.fail(f"{TRIES} histories are as they should be")
 
 
 def test_a_new_enemy_does_not_get_in(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from authz_service.replica.replica import Replica
 from authz_service.store.committer import Committer
 from authz_service.store.pack import Pack
 
-_LATE_SECONDS = 0.05
+_LATE_SECONDS = 0.1
+_LATE = 0.2
 
 
 def safe() -> None:
@@ -29,7 +30,8 @@ def lagging() -> None:
     catch_up = Replica.catch_up
 
     def late(self: Replica[Any]) -> None:
-        time.sleep(random.random() * _LATE_SECONDS)
+        if random.random() < _LATE:
+            time.sleep(_LATE_SECONDS)
         catch_up(self)
 
     Replica.catch_up = late
