@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field("sqlite:///authz.db", description="where facts and policies are kept")
+    read_database_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="standbys of a PostgreSQL database (spaces between) to read copies from"
+    )
     listen: str = Field(
         "127.0.0.1:50051", pattern=_ADDRESS, description="address and port of the gRPC server"
     )
@@ -89,6 +92,11 @@ class Settings(BaseSettings):
         10.0, ge=0, le=600, description="time for running requests to end after SIGTERM"
     )
 
+    @field_validator("read_database_urls", mode="before")
+    @classmethod
+    def _urls(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
     @field_validator("policy", mode="before")
     @classmethod
     def _paths(cls, value: object) -> object:
@@ -109,5 +117,10 @@ class Settings(BaseSettings):
     def redacted(self) -> dict[str, Any]:
         """Return all settings as plain values, without passwords."""
         values = self.model_dump(mode="json")
-        values["database_url"] = _PASSWORD.sub(r"\1***\2", self.database_url)
+        values["database_url"] = _redacted(self.database_url)
+        values["read_database_urls"] = [_redacted(url) for url in self.read_database_urls]
         return values
+
+
+def _redacted(url: str) -> str:
+    return _PASSWORD.sub(r"\1***\2", url)

@@ -24,6 +24,10 @@ def serve(  # noqa: PLR0913 - each is an option
     database_url: Annotated[
         str | None, typer.Option(help="Where facts and policies are kept.")
     ] = None,
+    read_database_url: Annotated[
+        list[str] | None,
+        typer.Option(help="A standby of the PostgreSQL database to read copies from. Repeatable."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes that serve, all on the one port.")
     ] = None,
@@ -49,6 +53,7 @@ def serve(  # noqa: PLR0913 - each is an option
         listen=listen,
         metrics_listen=metrics_listen,
         database_url=database_url,
+        read_database_urls=read_database_url or None,
         workers=workers,
         policy=policy or None,
         watch=watch,

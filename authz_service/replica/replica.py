@@ -290,7 +290,7 @@ class Replica(Generic[P]):
         if self._applied.revision > head:
             raise ReplicaFault(f"revision {self._applied.revision} is gone, the head is {head}")
         while self._applied.revision < head:
-            for batch in self._following(head):
+            for batch in self._following(now):
                 self._applied = self._after(self._applied, batch)
                 self.pulse.beat()
         self._applied = replace(self._applied, fresh_as_of=began)
@@ -309,14 +309,16 @@ class Replica(Generic[P]):
         """Wait for a merge that is under way. Call when nobody calls `catch_up` any more."""
         self._merging.shutdown(cancel_futures=True)
 
-    def _following(self, head: Revision) -> Sequence[ChangeBatch]:
+    def _following(self, head: Head) -> Sequence[ChangeBatch]:
         revision = self._applied.revision
         try:
-            batches = self.pulse.outside(lambda: self._store.changes_after(revision))
+            batches = self.pulse.outside(
+                lambda: self._store.changes_after(revision, shown=head),
+            )
         except Compacted as error:
             raise ReplicaFault(f"the log after revision {revision} is no longer kept") from error
         if not batches:
-            raise ReplicaFault(f"the log ends at {revision}, the head is {head}")
+            raise ReplicaFault(f"the log ends at {revision}, the head is {head.revision}")
         return batches
 
     def _after(self, applied: Applied[P], batch: ChangeBatch) -> Applied[P]:

@@ -121,6 +121,7 @@ class Server:
             settings.database_url,
             keys_kept=timedelta(hours=settings.idempotency_hours),
             may_be_away=settings.snapshot_file is not None,
+            read_database_urls=settings.read_database_urls,
         )
         self._replica: Replica[LoadedPolicy] = Replica(
             self._store,

@@ -15,13 +15,21 @@ from authz_service.store import dialect
 class Database:
     """An engine, until it is closed. Transactions may run in several threads at a time.
 
-    `bring_up_to_date` makes or changes the tables, in a transaction before any other.
+    `bring_up_to_date` makes or changes the tables, in a transaction before any other; a database without it is
+    only read. `move` is told before anything is written of a lineage that is recorded, perhaps, and another one
+    that the database has now.
     """
 
-    def __init__(self, engine: Engine, bring_up_to_date: Callable[[Connection], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        bring_up_to_date: Callable[[Connection], None] | None = None,
+        move: Callable[[Connection, str | None, str], None] = lambda *_: None,
+    ) -> None:
         self.engine = engine
         self._bring_up_to_date = bring_up_to_date
-        self._is_up_to_date = False
+        self._move = move
+        self._is_up_to_date = bring_up_to_date is None
         self._is_closed = False
         self._lost_disk: str | None = None
         # A database in memory has one connection for all threads.
@@ -36,7 +44,7 @@ class Database:
 
     def prepare(self) -> None:
         """Bring the tables up to date, if that is not done yet. Raises StoreUnavailable."""
-        if not self._is_up_to_date:
+        if self._bring_up_to_date is not None and not self._is_up_to_date:
             with self._migrating() as connection:
                 self._bring_up_to_date(connection)
             self._is_up_to_date = True
@@ -62,7 +70,9 @@ class Database:
             dialect.writing_turn(self.engine),
             self._begun(writing=True) as connection,
         ):
-            dialect.begin_writing(self.engine, connection)
+            recorded, lineage = dialect.begin_writing(self.engine, connection)
+            if lineage not in (None, recorded):
+                self._move(connection, recorded, lineage)
             yield connection
 
     @contextmanager

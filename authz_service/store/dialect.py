@@ -6,6 +6,7 @@ for the lock starve one another, so each takes its turn at a file beside the dat
 
 PostgreSQL: write transactions lock the row of the head, for which others queue up. What one then reads is what
 the last holder of the lock has committed (`READ COMMITTED`); readers see one moment (`REPEATABLE READ`).
+What may be written, and tells where the head is, is a primary, or the connection is refused.
 """
 
 import fcntl
@@ -69,6 +70,26 @@ _POSTGRESQL_CONNECTION: Final = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+_NO_STANDBYS: Final = "only PostgreSQL has standbys; leave out --read-database-url"
+_PRIMARY_ONLY: Final = {"target_session_attrs": "primary"}
+# Of a standby nobody waits for long: there is the primary.
+_STANDBY_CONNECTION: Final = {**_POSTGRESQL_CONNECTION, "connect_timeout": 2}
+
+# The server, its timeline and the table: a promoted standby and a recovery to some point in time begin another
+# timeline, a dump is put back into another table.
+_LOCK_AND_LINEAGE: Final = (
+    "SELECT lineage, (SELECT system_identifier FROM pg_control_system()) || '/' "
+    "|| left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) || '/' || tableoid "
+    "FROM head FOR UPDATE"
+)
+_LOCK: Final = "SELECT lineage, NULL FROM head FOR UPDATE"
+_ASK_FOR_LINEAGE: Final = (
+    "SELECT pg_walfile_name(pg_current_wal_insert_lsn()), system_identifier "
+    "FROM pg_control_system()"
+)
+_HAS_LINEAGE: Final = "has_lineage"
+# Databases that only speak like PostgreSQL may have no such functions, or not let everybody use them.
+_NO_LINEAGE: Final = frozenset({"42501", "42883", "0A000"})
 
 # Any number; every program that changes these tables must use the same.
 _MIGRATION_LOCK: Final = 0x617574687A
@@ -126,14 +147,19 @@ _POSTGRESQL_UNREACHABLE: Final = (
 )
 
 
-def open_engine(database_url: str) -> Engine:
-    """Return an engine; nothing is opened yet. Raises StoreUnavailable for other kinds of databases."""
+def open_engine(database_url: str, *, is_standby: bool = False) -> Engine:
+    """Return an engine; nothing is opened yet. Raises StoreUnavailable for other kinds of databases.
+
+    A standby is read, and never written.
+    """
     try:
         url = make_url(database_url)
-        if url.drivername in _SQLITE:
+        if url.drivername in _SQLITE and not is_standby:
             engine = _sqlite_engine(url)
         elif url.drivername in _POSTGRESQL:
-            engine = _postgresql_engine(url)
+            engine = _postgresql_engine(url, is_standby=is_standby)
+        elif is_standby:
+            raise StoreUnavailable(_NO_STANDBYS)
         else:
             raise StoreUnavailable(
                 f"databases of the kind `{url.drivername}` are not supported; {_EXAMPLES}"
@@ -142,6 +168,12 @@ def open_engine(database_url: str) -> Engine:
         # Not chained: the cause may quote the URL and with it a password.
         raise StoreUnavailable(f"the database URL cannot be read; {_EXAMPLES}") from None
     return engine
+
+
+def require_standbys(engine: Engine) -> None:
+    """Raise StoreUnavailable for a database that has no standbys."""
+    if engine.dialect.name != "postgresql":
+        raise StoreUnavailable(_NO_STANDBYS)
 
 
 def is_shared(engine: Engine) -> bool:
@@ -167,7 +199,9 @@ def problem(error: DBAPIError, engine: Engine) -> str | None:
             template = _SQLITE_PROBLEMS.get(code) or _SQLITE_PROBLEMS.get(code & 0xFF)
     else:
         state = getattr(error.orig, "sqlstate", None)
-        if state is None and (error.connection_invalidated or _is_operational(error)):
+        if state is None and "hot standby" in str(error.orig):
+            template = _POSTGRESQL_PROBLEMS["25006"]
+        elif state is None and (error.connection_invalidated or _is_operational(error)):
             template = _POSTGRESQL_UNREACHABLE
         for beginning, said in _POSTGRESQL_PROBLEMS.items():
             if template is None and state is not None and state.startswith(beginning):
@@ -202,10 +236,17 @@ def writing_turn(engine: Engine) -> Iterator[None]:
         os.close(turn)
 
 
-def begin_writing(engine: Engine, connection: Connection) -> None:
-    """Begin a transaction in which nobody else writes until it ends."""
-    if engine.dialect.name == "postgresql":
-        connection.execute(text("SELECT revision FROM head FOR UPDATE"))
+def begin_writing(engine: Engine, connection: Connection) -> tuple[str | None, str | None]:
+    """Begin a transaction in which nobody else writes until it ends.
+
+    Return the lineage that is recorded with the head, and the one that the database has now. None is not known.
+    """
+    if engine.dialect.name != "postgresql":
+        return None, None
+    # INVARIANT: of the row as it is when the lock is had, and of the server that is going to write.
+    lock = _LOCK_AND_LINEAGE if connection.info[_HAS_LINEAGE] else _LOCK
+    row = connection.exec_driver_sql(lock).one()
+    return row[0], row[1]
 
 
 def insert_rows(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
@@ -296,7 +337,7 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, *, is_standby: bool) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         paramstyle="format",  # values by their places, as in `insert_rows`
@@ -304,10 +345,14 @@ def _postgresql_engine(url: URL) -> Engine:
         max_overflow=10,
         # A connection that did not survive a restart of the database is found out before it is used.
         pool_pre_ping=True,
-        connect_args=_POSTGRESQL_CONNECTION,
+        connect_args=(
+            _STANDBY_CONNECTION if is_standby else {**_POSTGRESQL_CONNECTION, **_PRIMARY_ONLY}
+        ),
         hide_parameters=True,
     )
     event.listen(engine, "connect", _on_postgresql_connect)
+    if not is_standby:
+        event.listen(engine, "connect", _look_for_lineage)
     event.listen(engine, "begin", _on_postgresql_begin)
     return engine
 
@@ -341,6 +386,21 @@ def _on_postgresql_connect(connection: Any, _record: ConnectionPoolEntry) -> Non
         raise StoreUnavailable(
             f"the encoding of the database is {encoding}; create it with ENCODING 'UTF8'"
         )
+
+
+def _look_for_lineage(connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg's
+    """Find out whether the database tells its lineage."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_ASK_FOR_LINEAGE)
+        record.info[_HAS_LINEAGE] = True
+    # Anything but these is a failure like any other while connecting.
+    except Exception as error:
+        if getattr(error, "sqlstate", None) not in _NO_LINEAGE:
+            raise
+        record.info[_HAS_LINEAGE] = False
+    finally:
+        connection.rollback()
 
 
 def _on_postgresql_begin(connection: Connection) -> None:

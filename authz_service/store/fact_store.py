@@ -9,6 +9,7 @@ Rule 3: the facts are what the log says: applying all changes in order gives exa
 Rule 4: ids are kept byte for byte.
 Rule 5: a write is committed against the policy that it was checked by, or not at all.
 Rule 6: a token of another life of the database, or of another store, is refused.
+Rule 7: only whole copies and the log are ever read of standbys, and only of what the primary has shown.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +41,7 @@ from authz_service.store.policies import (
     publish,
 )
 from authz_service.store.reading import FactPage, Head, LogPage, StoredState
+from authz_service.store.standbys import Standbys, has_reached
 from authz_service.store.writes import Written, named_facts, repeated, write_facts
 
 DEFAULT_STORE = tenants.DEFAULT_STORE
@@ -68,12 +70,14 @@ class FactStore:
         clock: Callable[[], datetime] = utc_now,
         keys_kept: timedelta = KEYS_KEPT,
         may_be_away: bool = False,
+        standbys: Standbys | None = None,
     ) -> None:
+        self._standbys = standbys or Standbys(())
         self._engine = engine
         self._clock = clock
         self._keys_kept = keys_kept
         self._database = Database(
-            engine, partial(schema.bring_up_to_date, place=dialect.place(engine))
+            engine, partial(schema.bring_up_to_date, place=dialect.place(engine)), schema.move
         )
         try:
             self._database.prepare()
@@ -90,22 +94,34 @@ class FactStore:
         clock: Callable[[], datetime] = utc_now,
         keys_kept: timedelta = KEYS_KEPT,
         may_be_away: bool = False,
+        read_database_urls: Sequence[str] = (),
     ) -> "FactStore":
         """Open the database, creating its tables if there are none. Raises StoreUnavailable with the cure.
 
         `keys_kept` says how long writes are remembered by their idempotency key. A database that `may_be_away`
-        is tried again by whatever is done with it first.
+        is tried again by whatever is done with it first. `read_database_urls` are standbys of it.
         """
         engine = dialect.open_engine(database_url)
         with ExitStack() as on_failure:
             on_failure.callback(engine.dispose)
-            store = cls(engine, clock=clock, keys_kept=keys_kept, may_be_away=may_be_away)
+            if read_database_urls:
+                dialect.require_standbys(engine)
+            standbys = Standbys(read_database_urls)
+            on_failure.callback(standbys.close)
+            store = cls(
+                engine,
+                clock=clock,
+                keys_kept=keys_kept,
+                may_be_away=may_be_away,
+                standbys=standbys,
+            )
             on_failure.pop_all()
         return store
 
     def close(self) -> None:
         """Commit what was submitted and let go of the database. Closing twice does no harm."""
         self._committer.close()
+        self._standbys.close()
         self._database.close()
 
     # The position.
@@ -333,16 +349,43 @@ class FactStore:
             return read_past(connection, head, state.store, revision, most)
 
     def load(self) -> tuple[Head, tuple[StoredState, ...]]:
-        """Return the head and every store as it is there, at one moment."""
+        """Return the head and every store as it is there, at one moment: nothing is older than this call."""
+        return self._load_from_standby() or self._load()
+
+    def _load(self) -> tuple[Head, tuple[StoredState, ...]]:
         with self._database.reading() as connection:
             return reading.read_head(connection), tuple(reading.read_stores(connection))
 
-    def changes_after(self, revision: Revision, *, limit: int = 1000) -> tuple[ChangeBatch, ...]:
+    def _load_from_standby(self) -> tuple[Head, tuple[StoredState, ...]] | None:
+        if not self._standbys:
+            return None
+        found = self._standbys.read(
+            self.head(),
+            lambda connection, head: (head, tuple(reading.read_stores(connection))),
+            wait=True,
+        )
+        # What it has beyond the primary was lost when another standby became that.
+        if found is None or not has_reached(self.head(), found[0].incarnation, found[0].revision):
+            return None
+        return found
+
+    def changes_after(
+        self, revision: Revision, *, limit: int = 1000, shown: Head | None = None
+    ) -> tuple[ChangeBatch, ...]:
         """Return the first `limit` batches after `revision` of all stores, in order. Batches are whole.
 
         The batch at `revision` is not included. What the log holds is returned as it is: whoever applies it
-        must see to it that no revision is missing. Raises Compacted if the log does not go back so far.
+        must see to it that no revision is missing. Raises Compacted if the log does not go back so far. Those
+        up to a head that the primary has `shown` may come from a standby.
         """
+        found = None
+        if shown is not None and revision < shown.revision:
+            found = self._standbys.read(
+                shown, lambda connection, _: _log_up_to(connection, revision, limit, shown)
+            )
+        return found or self._changes_after(revision, limit)
+
+    def _changes_after(self, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
         with self._database.reading() as connection:
             head = reading.read_head(connection)
             if revision < head.revision:
@@ -408,6 +451,16 @@ class FactStore:
 
     def _now(self, head: Head) -> Instant:
         return Instant(max(instant_of(self._clock()), head.committed_at))
+
+
+def _log_up_to(
+    connection: Connection, revision: Revision, limit: int, shown: Head
+) -> tuple[ChangeBatch, ...]:
+    """Return what `changes_after` does, of a standby; nothing of what it has beyond what was shown."""
+    if revision < reading.read_head(connection).compacted_to:
+        return ()
+    batches = reading.read_log(connection, revision, min(limit, shown.revision - revision))
+    return tuple(batch for batch in batches if batch.revision <= shown.revision)
 
 
 class Export(Iterable[StoredFact]):

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+import structlog
 from sqlalchemy import (
     Column,
     Connection,
@@ -27,7 +28,9 @@ from authz_service.errors import StoreUnavailable
 from authz_service.store import migrations, tables
 from authz_service.store.tenants import DEFAULT_NUMBER, DEFAULT_STORE
 
-NEWEST: Final = "2"
+_log = structlog.get_logger("authz.store")
+
+NEWEST: Final = "3"
 """The last migration, whose outcome is what `tables` says."""
 
 _FIRST: Final = "1"
@@ -61,6 +64,18 @@ def bring_up_to_date(connection: Connection, place: str) -> None:
 def begin_life(connection: Connection) -> None:
     """Give the database another incarnation: tokens of the one before are not of its revisions."""
     connection.execute(update(tables.head).values(incarnation=secrets.token_hex(8)))
+
+
+def move(connection: Connection, recorded: str | None, lineage: str) -> None:
+    """Note that the database is written at another place than before: its history may lack the newest part.
+
+    Then the revisions that follow are not those that were given out before, so it is another life. Call before
+    anything else is written.
+    """
+    if recorded is not None:
+        _log.warning("another life begins: a standby took over, or a backup was put back")
+        begin_life(connection)
+    connection.execute(update(tables.head).values(lineage=lineage))
 
 
 def _make(connection: Connection) -> None:

@@ -17,7 +17,7 @@ metadata = MetaData()
 
 # One row. `incarnation` is the life of this database, empty until the first process opens it; `revision` is
 # the one dense counter of commits, `committed_at` the instant of the last one, which never goes back.
-# History is whole from `compacted_to` on.
+# History is whole from `compacted_to` on. `lineage` is what `dialect` tells of where the last write was made.
 head = Table(
     "head",
     metadata,
@@ -26,6 +26,7 @@ head = Table(
     Column("revision", BigInteger, nullable=False),
     Column("committed_at", BigInteger, nullable=False),
     Column("compacted_to", BigInteger, nullable=False),
+    Column("lineage", TEXT),
 )
 
 # `number` is the revision that made the store, 0 for the default one: no two stores ever have the same.

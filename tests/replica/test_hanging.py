@@ -31,8 +31,8 @@ class Hanging:
         self.hung = 0
         self.returned = 0
 
-    def __call__(self, *arguments):
-        answer = self._method(*arguments)
+    def __call__(self, *arguments, **options):
+        answer = self._method(*arguments, **options)
         if self.is_hanging:
             self.hung += 1
             assert self.release.wait(30)

@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import psycopg
@@ -26,15 +27,22 @@ class Server:
     """Runs from the first moment until `stop`. PostgreSQL refuses to run as root, so it is somebody else then."""
 
     def __init__(self, *settings: str, disk: Path = Path("/tmp")) -> None:
+        self._prepare(disk)
+        options = ("--username=authz", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        self._run("initdb", *options)
+        self._begin(settings)
+
+    def _prepare(self, disk: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="authz-pg-", dir=disk))
         self._data = self.folder / "data"
+        self._backup = self.folder / "backup"
         self._user: dict[str, object] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        options = ("--username=authz", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        self._run("initdb", *options)
+
+    def _begin(self, settings: tuple[str, ...]) -> None:
         options = " ".join(f"-c {setting}" for setting in (*SETTINGS, *settings))
         self._options = f"-k {self.folder} {options}"
         self.start()
@@ -44,7 +52,15 @@ class Server:
         self._run("pg_ctl", "--wait", "--log", log, "--options", self._options, "start")
 
     def stop(self, mode: str = "immediate") -> None:
-        self._run("pg_ctl", "--wait", "--mode", mode, "stop")
+        try:
+            self._run("pg_ctl", "--wait", "--mode", mode, "stop")
+        except subprocess.CalledProcessError:
+            # It has been seen to crash while it waits; what counts is whether the server has ended.
+            end = time.monotonic() + 20
+            while self.process is not None:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     @property
     def process(self) -> int | None:
@@ -77,9 +93,32 @@ class Server:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def execute(self, statement: str) -> list[tuple]:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def backup_options(self) -> tuple[str, ...]:
+        return f"--host={self.folder}", "--username=authz", "--checkpoint=fast", "--no-sync"
+
+    def back_up(self) -> None:
+        """Keep a copy of everything, as it is now."""
+        self._run("pg_basebackup", *self.backup_options(), data=self._backup)
+
+    def put_back(self, *, recovers: bool) -> None:
+        """Go on from the copy: by a recovery, which begins another timeline, or as if it were only a crash."""
+        self.stop()
+        shutil.rmtree(self._data)
+        self._backup.rename(self._data)
+        if recovers:
+            (self._data / "recovery.signal").touch()
+            with (self._data / "postgresql.auto.conf").open("a") as settings:
+                settings.write("restore_command = 'false'\n")
+        self.start()
+
+    def _run(self, program: str, *arguments: str, data: Path | None = None) -> None:
         subprocess.run(
-            [binaries() / program, "--pgdata", self._data, *arguments],
+            [binaries() / program, "--pgdata", data or self._data, *arguments],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -87,3 +126,32 @@ class Server:
             cwd="/",
             **self._user,
         )
+
+
+class Standby(Server):
+    """A server that replays what another one has written."""
+
+    def __init__(self, primary: Server, *settings: str) -> None:
+        self._prepare(Path("/tmp"))
+        self._run("pg_basebackup", *primary.backup_options(), "--write-recovery-conf")
+        self._begin(settings)
+
+    def pause(self) -> None:
+        """Replay nothing, until `resume`."""
+        self.execute("SELECT pg_wal_replay_pause()")
+        while self.execute("SELECT pg_get_wal_replay_pause_state()") != [("paused",)]:
+            time.sleep(0.01)
+
+    def resume(self) -> None:
+        self.execute("SELECT pg_wal_replay_resume()")
+
+    def cut_off(self) -> None:
+        """Receive nothing any more, for good. Not while replay is paused."""
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+        while self.execute("SELECT count(*) FROM pg_stat_wal_receiver") != [(0,)]:
+            time.sleep(0.01)
+
+    def promote(self) -> None:
+        """Have it become a primary, at what it has received."""
+        self._run("pg_ctl", "--wait", "promote")
