@@ -18,6 +18,7 @@ from kills import kills
 from postgresql import Server
 from report import Number
 from restarts import restarts
+from standby import standbys
 
 Progress = Callable[[int], None]
 Fault = Callable[[Path, int, Progress], list[Number]]
@@ -37,6 +38,7 @@ def kills_with_postgresql(_: Path, count: int, progress: Progress) -> list[Numbe
 
 # What happens, and how often.
 FAULTS: dict[str, tuple[Fault, int]] = {
+    "F5 standbys and restores": (standbys, 200),
     "F6 kills, SQLite": (kills_with_sqlite, 200),
     "F6 kills, PostgreSQL": (kills_with_postgresql, 200),
     "F6 restarts": (restarts, 10),
