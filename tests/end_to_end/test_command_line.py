@@ -245,6 +245,14 @@ def test_config_is_redacted():
     assert shown.returncode == 0
     assert "hunter2" not in shown.stdout + shown.stderr
     assert "app:***@db" in shown.stdout
+    urls = "postgresql://app:hunter2@one/authz postgresql://app:hunter2@two/authz"
+    shown = run("config", "--json", AUTHZ_READ_DATABASE_URLS=urls)
+    assert "hunter2" not in shown.stdout + shown.stderr
+    assert json.loads(shown.stdout)["read_database_urls"] == [
+        "postgresql://app:***@one/authz",
+        "postgresql://app:***@two/authz",
+    ]
+    shown = run("config", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
     for setting in ("AUTHZ_LISTEN", "AUTHZ_DATABASE_URL", "AUTHZ_ENGINE"):
         assert setting in shown.stdout
     refused = run("serve", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")

@@ -10,7 +10,7 @@ from world import facts_now, insert, replayed, role, write
 from authz_service.errors import RevisionUnknown, StoreUnavailable
 from authz_service.facts.revision import Revision
 from authz_service.replica.replica import Replica, ReplicaFault
-from authz_service.store import fact_store, standbys
+from authz_service.store import fact_store, schema, standbys
 from authz_service.store.fact_store import FactStore
 from authz_service.store.reading import Head
 
@@ -297,17 +297,22 @@ def test_what_a_standby_has_beyond_the_primary_is_not_taken(
     assert store._load_from_standby()[0].revision > shown.revision
 
 
-def test_a_backup_that_is_put_back_elsewhere_begins_another_life(primary, opened, made) -> None:
-    """A recovery to some point in time ends in another timeline, which is all that can be seen of it."""
+def test_a_promotion_that_goes_unnoticed_would_be_seen(primary, opened, made, monkeypatch) -> None:
+    """Without the record, another state is taken for the one of a token that was lost."""
     store = opened(primary)
-    kept = add(store)
-    backup = made()
-    until_replayed(primary, backup)
-    backup.promote()
-    restored = opened(backup)
-    assert add(restored).incarnation != kept.incarnation
+    heir = made()
+    heir.cut_off()
+    lost = add(store)
+    heir.promote()
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "move", lambda *_: None)
+        unnoticed = opened(heir)
+    assert add(unnoticed) == lost
+    assert unnoticed.check_token("default", lost) == lost.revision
+    after = opened(heir)
+    assert add(after).incarnation != lost.incarnation
     with pytest.raises(RevisionUnknown):
-        restored.check_token("default", kept)
+        after.check_token("default", lost)
 
 
 def test_a_database_that_does_not_tell_its_lineage(primary, opened) -> None:
