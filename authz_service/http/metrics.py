@@ -114,6 +114,11 @@ class ServerCollector(Collector):
             "authz_revision", "The newest applied revision.", value=self._replica.revision
         )
         yield GaugeMetricFamily(
+            "authz_replica_stopped_at_revision",
+            "The revision of the log that cannot be applied; 0 while all can.",
+            value=self._replica.stopped_at or 0,
+        )
+        yield GaugeMetricFamily(
             "authz_replica_age_seconds",
             "So long ago it was sure that everything committed is applied.",
             value=uptime() - self._replica.applied.fresh_as_of,

@@ -128,18 +128,21 @@ class Follower:
             await self.catch_up()
         except AuthzError as error:
             if error.message != told:
-                _log.error("not following", reason=error.reason, cause=error.message)
+                self._tell(error.reason, cause=error.message)
             return error.message
         # A follower that ended here would leave questions to be answered from an old copy for ever.
         except Exception as error:  # noqa: BLE001
             if repr(error) != told:
-                _log.error("not following", reason="INTERNAL", exc_info=error)
+                self._tell("INTERNAL", exc_info=error)
             return repr(error)
         finally:
             self._is_turning = False
         if told:
             _log.info("following again", revision=self._replica.revision)
         return ""
+
+    def _tell(self, reason: str, **why: object) -> None:
+        _log.error("not following", reason=reason, stopped_at=self._replica.stopped_at, **why)
 
     async def _round(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
@@ -152,8 +155,9 @@ class Follower:
             self.trouble = error
             raise
         except Exception:
-            message = "this process cannot apply what was committed; its log says why"
-            self.trouble = ReplicaBehind(message)
+            stopped_at = self._replica.stopped_at
+            what = "what was committed" if stopped_at is None else f"revision {stopped_at}"
+            self.trouble = ReplicaBehind(f"this process cannot apply {what}; its log says why")
             raise
         else:
             self.trouble = None

@@ -31,11 +31,11 @@ from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.tables import Tables
 from authz_service.replica import snapshot_file
-from authz_service.replica.pulse import Pulse
+from authz_service.replica.pulse import GivenUp, Pulse
 from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefused
 from authz_service.replica.uptime import uptime
 from authz_service.store.fact_store import FactStore, utc_now
-from authz_service.store.reading import Head
+from authz_service.store.reading import Head, RevisionUnreadable
 
 P = TypeVar("P")
 
@@ -127,6 +127,8 @@ class Replica(Generic[P]):
     ) -> None:
         self.pulse = Pulse()
         """The signs of life of whoever calls `load` or `catch_up`."""
+        self.stopped_at: Revision | None = None
+        """The revision that could not be applied when that was last tried, though the log has it."""
         self._store = store
         self._load_policy = load_policy
         self._demand_of = demand_of
@@ -186,8 +188,8 @@ class Replica(Generic[P]):
     def load_file(self, path: Path) -> bool:
         """Take over a snapshot file and what was written since; return whether it could be used.
 
-        With the database out of reach it is taken as it is, with the age that it has by now. What `load_policy`
-        raises passes through.
+        With the database out of reach it is taken as it is, with the age that it has by now; also if the log
+        goes on with something that is not understood. What `load_policy` raises passes through.
         """
         try:
             saved = snapshot_file.read(path)
@@ -204,6 +206,10 @@ class Replica(Generic[P]):
             if self._applied.incarnation != saved.incarnation:
                 self._take_saved(saved)
             _log.warning("starting from the snapshot file alone", cause=error.message)
+        except RevisionUnreadable as error:
+            _log.error(
+                "starting from before the revision", revision=error.revision, cause=str(error)
+            )
         except (SnapshotRefused, ReplicaFault) as refused:
             _log.warning("snapshot file refused", path=str(path), cause=str(refused))
             self._applied = _NOTHING
@@ -272,6 +278,7 @@ class Replica(Generic[P]):
         # INVARIANT: what is merged became, by writes alone, what is applied.
         self._drop_merge()
         self._applied = Applied(incarnation, revision, states, fresh_as_of)
+        self.stopped_at = None
         # Questions do not need it, but the first write of each store would wait for it.
         for state in states.values():
             self._merging.submit(state.facts.findable)
@@ -279,8 +286,8 @@ class Replica(Generic[P]):
     def catch_up(self) -> None:
         """Apply every batch up to the head of the database, as it is now or later.
 
-        Raises ReplicaFault and StoreUnavailable, and passes on what `load_policy` raises. In each
-        case this copy stays at the last revision that it has fully applied.
+        Raises ReplicaFault, StoreUnavailable and RevisionUnreadable, and passes on what `load_policy` raises.
+        In each case this copy stays at the last revision that it has fully applied.
         """
         began = self._clock()
         now = self.pulse.outside(self._store.head)
@@ -289,13 +296,23 @@ class Replica(Generic[P]):
             raise ReplicaFault("the database was restored, its revisions are others now")
         if self._applied.revision > head:
             raise ReplicaFault(f"revision {self._applied.revision} is gone, the head is {head}")
+        try:
+            self._apply_up_to(head)
+        except (ReplicaFault, StoreUnavailable, GivenUp):
+            raise
+        except Exception:
+            self.stopped_at = Revision(self._applied.revision + 1)
+            raise
+        self.stopped_at = None
+        self._applied = replace(self._applied, fresh_as_of=began)
+        self._finish_merge()
+        self._begin_merge()
+
+    def _apply_up_to(self, head: Revision) -> None:
         while self._applied.revision < head:
             for batch in self._following(now):
                 self._applied = self._after(self._applied, batch)
                 self.pulse.beat()
-        self._applied = replace(self._applied, fresh_as_of=began)
-        self._finish_merge()
-        self._begin_merge()
 
     def preparing(self, store: str, loaded: P) -> Iterator[None]:
         """Build the indexes that a policy demands, and yield between parts of about a millisecond.

@@ -375,8 +375,9 @@ class FactStore:
         """Return the first `limit` batches after `revision` of all stores, in order. Batches are whole.
 
         The batch at `revision` is not included. What the log holds is returned as it is: whoever applies it
-        must see to it that no revision is missing. Raises Compacted if the log does not go back so far. Those
-        up to a head that the primary has `shown` may come from a standby.
+        must see to it that no revision is missing. Raises Compacted if the log does not go back so far, and
+        RevisionUnreadable if the next batch is not understood. Those up to a head that the primary has `shown`
+        may come from a standby.
         """
         found = None
         if shown is not None and revision < shown.revision:
@@ -390,7 +391,12 @@ class FactStore:
             head = reading.read_head(connection)
             if revision < head.revision:
                 reading.check_kept(head, revision)
-            return reading.read_log(connection, revision, limit)
+            try:
+                return reading.read_log(connection, revision, limit)
+            except reading.RevisionUnreadable as error:
+                if not error.before:
+                    raise
+                return error.before
 
     def log(self, store: str, revision: Revision, *, limit: int = 1000) -> LogPage:
         """Return what happened to `store` after `revision`, at most `limit` batches.

@@ -52,6 +52,9 @@ _PAGE_FACTS = 4096
 _AT_ONCE = 250
 """So many facts are made at once for whoever goes through a page."""
 
+# What a row of the log is decoded with raises one of these when it is of another form.
+_UNREADABLE = (ValueError, LookupError, TypeError)
+
 _EVENTS = {Kind.CREATED: StoreEvent.CREATED, Kind.DELETED: StoreEvent.DELETED}
 
 
@@ -103,6 +106,15 @@ class StoredState:
     policy: PolicyVersion | None
     number: int = 0
     expiries: dict[Fact, Instant] = field(default_factory=dict)
+
+
+class RevisionUnreadable(Exception):
+    """The log has a revision that this program does not understand; `before` are the batches up to it."""
+
+    def __init__(self, revision: Revision, before: tuple[ChangeBatch, ...]) -> None:
+        super().__init__(f"revision {revision} of the log is of a form that is not known here")
+        self.revision = revision
+        self.before = before
 
 
 def read_head(connection: Connection) -> Head:
@@ -261,6 +273,7 @@ def read_log(
     """Return the first `limit` batches after `revision`, in order and whole; of one store, or of all.
 
     What the log holds is returned as it is: whoever applies it must see to it that nothing is missing.
+    Raises RevisionUnreadable.
     """
     log = tables.changes
     # Not `revision + limit`: a reader would take a hole that long for the end of the log.
@@ -269,15 +282,19 @@ def read_log(
         wanted = wanted.where(log.c.store == store)
     chosen = wanted.order_by(log.c.revision).limit(limit).subquery()
     rows = connection.execute(
-        select(log, tables.stores.c.name)
+        select(log, tables.stores.c.name, tables.stores.c.deleted)
         .join(chosen, chosen.c.revision == log.c.revision)
         .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
         .order_by(log.c.revision, log.c.part)
     ).all()
-    return tuple(
-        _batch(connection, Revision(number), list(group))
-        for number, group in groupby(rows, key=lambda row: row.revision)
-    )
+    batches: list[ChangeBatch] = []
+    for number, group in groupby(rows, key=lambda row: row.revision):
+        revision = Revision(number)
+        try:
+            batches.append(_batch(connection, revision, list(group)))
+        except _UNREADABLE as error:
+            raise RevisionUnreadable(revision, tuple(batches)) from error
+    return tuple(batches)
 
 
 def _batch(connection: Connection, revision: Revision, rows: Sequence[Row[Any]]) -> ChangeBatch:
@@ -289,6 +306,9 @@ def _batch(connection: Connection, revision: Revision, rows: Sequence[Row[Any]])
     expiries: dict[Fact, Instant | None] = {}
     if kind is Kind.POLICY:
         policy = policy_version(connection, first.store, int(first.body))
+        # The policies of a store that was deleted are removed before its log is.
+        if policy is None and first.deleted is None:
+            raise LookupError(first.body)
     if kind is Kind.FACTS:
         for row in rows:
             for mark, fact, expires_at in decode_effects(row.body):

@@ -13,6 +13,7 @@ from authz_service.facts.value import Value
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
+from authz_service.store.reading import RevisionUnreadable
 
 
 def tag(name: str) -> Fact:
@@ -72,6 +73,20 @@ def test_what_went_wrong_is_loaded_anew(store: FactStore, replica: Replica, dama
     insert(store, "cyd")
     asyncio.run(Follower(replica).catch_up())
     assert seen(replica) == {"ann", "bob", "cyd"}
+
+
+def test_trouble_names_the_revision(store: FactStore, replica: Replica) -> None:
+    """What is not understood is no reason to load anew: nobody would know what was skipped."""
+    for name in ("ann", "bob", "cyd"):
+        insert(store, name)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE changes SET kind = 'x' WHERE revision = 2")
+    follower = Follower(replica)
+    with pytest.raises(RevisionUnreadable):
+        asyncio.run(follower.catch_up())
+    assert follower.trouble is not None
+    assert "revision 2;" in follower.trouble.message
+    assert seen(replica) == {"ann"}
 
 
 def test_following_goes_on_after_failures(

@@ -16,6 +16,7 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value
 from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store.fact_store import FactStore
+from authz_service.store.reading import RevisionUnreadable
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -150,6 +151,39 @@ def test_a_store_that_nobody_made_is_a_fault(replica: Replica[str], store: FactS
     assert replica.revision == 0
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE changes SET kind = 'of-a-later-version' WHERE revision = 4",
+        "UPDATE changes SET body = '{}]' WHERE revision = 4",
+        """UPDATE changes SET body = '[["?", "tag", [], null]]' WHERE revision = 4""",
+        "UPDATE changes SET body = '[[1]]' WHERE revision = 4",
+        "UPDATE changes SET body = '7' WHERE revision = 4",
+        "UPDATE changes SET kind = 'policy', body = '9' WHERE revision = 4",
+    ],
+)
+def test_what_is_not_understood_stops_just_before_it(
+    replica: Replica[str], store: FactStore, damage: str
+) -> None:
+    for name in ("alice", "bob", "carol", "dave", "erin"):
+        insert(store, name)
+    execute(store, "CREATE TABLE kept AS SELECT * FROM changes")
+    execute(store, damage)
+
+    for _ in range(2):
+        with pytest.raises(RevisionUnreadable, match="revision 4 "):
+            replica.catch_up()
+        assert replica.revision == replica.state("default").revision == 3
+        assert set(replica.state("default").facts) == {tag("alice"), tag("bob"), tag("carol")}
+        assert replica.stopped_at == 4
+
+    execute(store, "DELETE FROM changes")
+    execute(store, "INSERT INTO changes SELECT * FROM kept")
+    replica.catch_up()
+    assert replica.revision == 5
+    assert replica.stopped_at is None
+
+
 def test_a_database_from_the_past_is_a_fault(replica: Replica[str], store: FactStore) -> None:
     insert(store, "alice")
     insert(store, "bob")
@@ -188,6 +222,7 @@ def test_a_policy_that_does_not_load_stops_before_its_revision(
 
     state = replica.state("default")
     assert replica.revision == state.revision == 1
+    assert replica.stopped_at == 2
     assert state.policy is not None
     assert state.policy.loaded == "one"
     with pytest.raises(PolicyBroken):
