@@ -65,7 +65,7 @@ verify: install ## compare the engines on random policies, facts and questions, 
 	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py $(VERIFY)
 
 FAULTS ?=
-faults: install ## kill, fill the disk, fail its syncs and write nonsense, with the numbers that are promised (long)
+faults: install ## kill, hang, stop, cut off, fill the disk, write nonsense, with the numbers that are promised (long)
 	PYTHONPATH=tests:tests/store:tests/end_to_end $(BIN)/python tests/faults/faults.py $(FAULTS)
 
 history: install ## record a million operations under faults on each database and compare them with the log (long)

@@ -7,15 +7,23 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sqlalchemy import Connection, Row
+
 from authz_service.cli.main import main
+from authz_service.facts.change import ChangeBatch
+from authz_service.facts.revision import Revision
+from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.server.watchdog import Watchdog
+from authz_service.store import reading
 from authz_service.store.fact_store import FactStore
+
+UNKNOWN_KIND = "of-a-later-version"
 
 _LONG = 3600.0
 
@@ -105,6 +113,26 @@ def no_bound(_is_ill: Callable[[], bool]) -> None:
     PolicyDecisionPoint.__init__ = init
 
 
+def ignored_demands(_is_ill: Callable[[], bool]) -> None:
+    """Whatever is demanded, what is there answers."""
+    Freshness._met = lambda self, *_: self._replica.applied
+
+
+def knows_every_event(_is_ill: Callable[[], bool]) -> None:
+    """A newer version, to which an event of this name does nothing, as far as this one can tell."""
+    healthy = reading._batch
+
+    def batch(connection: Connection, revision: Revision, rows: Sequence[Row]) -> ChangeBatch:
+        first = rows[0]
+        if first.kind == UNKNOWN_KIND:
+            return ChangeBatch(
+                revision, first.name, frozenset(), frozenset(), store_number=first.store
+            )
+        return healthy(connection, revision, rows)
+
+    reading._batch = batch
+
+
 AILMENTS = {
     ailment.__name__: ailment
     for ailment in (
@@ -115,6 +143,8 @@ AILMENTS = {
         silent_database,
         full_pipe,
         no_bound,
+        ignored_demands,
+        knows_every_event,
     )
 }
 

@@ -10,15 +10,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from away import database_away, slow_database, too_old
 from bad_policies import bad_policies
 from batches import partial_batches
+from cold_starts import cold_starts
+from damaged_log import damaged_logs, unknown_events
 from disk_full import full_disks, full_disks_of_postgresql
 from failed_sync import failed_syncs, failed_syncs_of_postgresql
+from hot_group import hot_group
+from hung import hung_appliers, stopped_processes
 from kills import kills
 from postgresql import Server
 from report import Number
 from restarts import restarts
 from standby import standbys
+from tokens import tokens_ahead
 
 Progress = Callable[[int], None]
 Fault = Callable[[Path, int, Progress], list[Number]]
@@ -36,18 +42,28 @@ def kills_with_postgresql(_: Path, count: int, progress: Progress) -> list[Numbe
         server.remove()
 
 
-# What happens, and how often.
+# What happens, and how often; or for how many seconds.
 FAULTS: dict[str, tuple[Fault, int]] = {
+    "F1 database away": (database_away, 60),
+    "F2 database away for too long": (too_old, 3),
+    "F3 slow database": (slow_database, 10),
+    "F4 tokens ahead": (tokens_ahead, 2000),
     "F5 standbys and restores": (standbys, 200),
     "F6 kills, SQLite": (kills_with_sqlite, 200),
     "F6 kills, PostgreSQL": (kills_with_postgresql, 200),
     "F6 restarts": (restarts, 10),
+    "F7 hung appliers": (hung_appliers, 10),
+    "F8 stopped processes": (stopped_processes, 30),
     "F9 full disks, SQLite": (full_disks, 20),
     "F9 full disks, PostgreSQL": (full_disks_of_postgresql, 20),
     "F10 failed syncs, SQLite": (failed_syncs, 20),
     "F10 failed syncs, PostgreSQL": (failed_syncs_of_postgresql, 20),
     "F11 partial batches": (partial_batches, 1000),
+    "F12 damaged log": (damaged_logs, 1000),
+    "F13 unknown events": (unknown_events, 3),
     "F14 bad policies": (bad_policies, 500),
+    "F17 cold starts": (cold_starts, 2),
+    "F22 hot group": (hot_group, 1000),
 }
 
 

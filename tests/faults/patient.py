@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import authz
@@ -19,11 +21,14 @@ from authz._status import error_of_call
 from authz._wire import entity_message
 from authz.v1 import authorization_service_pb2 as pb
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from examples import fact_lines, policy_text
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 AILING = Path(__file__).parent / "ailing.py"
 SERVING = health_pb2.HealthCheckResponse.SERVING
+NAME = "security_company"
 QUESTION = ("Employee:alice", "disarm", "SecuritySystem:s1")
+DENIED = ("Employee:bob", "disarm", "SecuritySystem:s1")
 
 
 class Patient:
@@ -47,7 +52,7 @@ class Patient:
         self._lines: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        started = self.logged("serving")
+        started = self.logged("serving", 90)
         self.port, self.metrics_port = int(started["grpc_port"]), int(started["metrics_port"])
         self.client = authz.Client(f"127.0.0.1:{self.port}", timeout=10)
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
@@ -93,18 +98,41 @@ class Patient:
         self._reader.join()
         self.process.stderr.close()
 
-    def metric(self, name: str) -> float:
+    def learn(self) -> None:
+        """Have the policy and the facts of the example stored; what comes back as tokens is forgotten."""
+        self.client.publish_policy({"policy.polar": policy_text(NAME)}, timeout=20)
+        self.client.write_facts(insert=fact_lines(NAME))
+        self.client.forget_tokens()
+
+    def metrics(self) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as answer:
-            return float(re.search(rf"^{name} (.*)$", answer.read().decode(), re.MULTILINE)[1])
+            return answer.read().decode()
+
+    def metric(self, name: str) -> float:
+        return float(re.search(rf"^{name} (.*)$", self.metrics(), re.MULTILINE)[1])
+
+    @property
+    def decisions(self) -> float:
+        """So many questions were decided since the start."""
+        found = re.findall(
+            r'^authz_decisions_total{.*outcome="(?:permit|deny)".*} (.*)$',
+            self.metrics(),
+            re.MULTILINE,
+        )
+        return sum(map(float, found))
 
     def ask(
-        self, demand: authz.Consistency | None = None, timeout: float = 10
+        self,
+        demand: authz.Consistency | None = None,
+        timeout: float = 10,
+        question: tuple[str, str, str] = QUESTION,
     ) -> pb.AuthorizeResponse:
         """Ask once: the client would try again while the service is unavailable."""
+        actor, action, resource = question
         request = pb.AuthorizeRequest(
-            actor=entity_message(authz.Entity.parse(QUESTION[0])),
-            action=QUESTION[1],
-            resource=entity_message(authz.Entity.parse(QUESTION[2])),
+            actor=entity_message(authz.Entity.parse(actor)),
+            action=action,
+            resource=entity_message(authz.Entity.parse(resource)),
             consistency=None if demand is None else consistency_message(demand),
         )
         return AuthorizationServiceStub(self.channel).Authorize(request, timeout=timeout)
@@ -131,3 +159,14 @@ class Patient:
             assert isinstance(error, authz.Unavailable), error
             return error.reason
         return ""
+
+
+@contextmanager
+def admitted(folder: Path, ailment: str = "healthy", **settings: object) -> Iterator[Patient]:
+    """Yield a patient that has learned the example, and end it however it is then."""
+    patient = Patient(folder, ailment, **settings)
+    try:
+        patient.learn()
+        yield patient
+    finally:
+        patient.end()

@@ -3,6 +3,8 @@
 import contextlib
 import socket
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -10,6 +12,8 @@ class Proxy:
     """Passes bytes on, unless it is told to swallow them, in threads of its own until `close`."""
 
     def __init__(self, folder: Path) -> None:
+        self.delay = 0.0
+        """So many seconds every answer of the database takes longer."""
         self._path = str(folder / ".s.PGSQL.5432")
         self._passing = threading.Event()
         self._passing.set()
@@ -39,7 +43,7 @@ class Proxy:
         for one in (self._listener, *self._sockets):
             one.close()
 
-    def _begin(self, work, *arguments: socket.socket) -> None:
+    def _begin(self, work, *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments)
         self._threads.append(thread)
         thread.start()
@@ -55,13 +59,16 @@ class Proxy:
                 except OSError:
                     here.close()
                     continue
-                self._begin(self._pass, here, there)
-                self._begin(self._pass, there, here)
+                self._begin(self._pass, here, there, lambda: 0.0)
+                self._begin(self._pass, there, here, lambda: self.delay)
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+    def _pass(
+        self, source: socket.socket, target: socket.socket, delay: Callable[[], float]
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self._passing.wait()
+                time.sleep(delay())
                 target.sendall(data)
         for one in (source, target):
             with contextlib.suppress(OSError):

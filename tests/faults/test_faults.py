@@ -2,20 +2,29 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import disk_full
 import failed_sync
 import pytest
+from away import slow_database
 from bad_policies import bad_policies
 from batches import partial_batches
+from cold_starts import cold_starts
+from damaged_log import damaged_logs, unknown_events
 from disk_full import full_disks, full_disks_of_postgresql
 from failed_sync import failed_syncs, failed_syncs_of_postgresql
+from hot_group import hot_group
 from kills import kills
 from postgresql import Server
 from restarts import restarts
 from sqlalchemy.exc import IntegrityError
+from tokens import tokens_ahead
 
+from authz_service.facts.change import ChangeBatch
+from authz_service.facts.revision import Revision
+from authz_service.replica.replica import Applied, Replica
 from authz_service.store.pack import Pack
 
 
@@ -104,3 +113,53 @@ def test_partial_batches(tmp_path: Path) -> None:
 
 def test_bad_policies(tmp_path: Path) -> None:
     bad_policies(tmp_path, 15, quietly)
+
+
+def test_a_slow_database(tmp_path: Path) -> None:
+    numbers = slow_database(tmp_path, 1, quietly, delay=0.2, window=0.5)
+    # How p99 compares is measured where nothing else runs.
+    assert all(number.holds for number in numbers if not number.name.startswith("p99"))
+
+
+def test_tokens_ahead(tmp_path: Path) -> None:
+    tokens_ahead(tmp_path, 20, quietly)
+
+
+def test_tokens_ahead_finds_an_answer_that_is_older(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="older than its token"):
+        tokens_ahead(tmp_path, 200, quietly, "ignored_demands")
+
+
+def test_a_damaged_log(tmp_path: Path) -> None:
+    numbers = damaged_logs(tmp_path, 10, quietly)
+    assert all(number.holds for number in numbers)
+
+
+class Trusting(Replica):
+    """Applies what comes, whatever its number is."""
+
+    def _after(self, applied: Applied, batch: ChangeBatch) -> Applied:
+        expected = replace(batch, revision=Revision(applied.revision + 1))
+        return replace(super()._after(applied, expected), revision=batch.revision)
+
+
+def test_a_damaged_log_finds_a_replica_that_trusts_it(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="astray"):
+        damaged_logs(tmp_path, 10, quietly, lambda store: Trusting(store, tuple))
+
+
+def test_unknown_events(tmp_path: Path) -> None:
+    unknown_events(tmp_path, 1, quietly)
+
+
+def test_unknown_events_find_a_process_that_skips_them(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="does not stop before the event"):
+        unknown_events(tmp_path, 1, quietly, "knows_every_event")
+
+
+def test_cold_starts(tmp_path: Path) -> None:
+    cold_starts(tmp_path, 1, quietly, processes=2, facts=2000)
+
+
+def test_a_hot_group(tmp_path: Path) -> None:
+    hot_group(tmp_path, 10, quietly, members=20_000)

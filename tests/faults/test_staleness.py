@@ -3,7 +3,6 @@
 Real processes, and a real PostgreSQL behind a connection that can go dead.
 """
 
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import authz
 import pytest
-from examples import fact_lines, policy_text
+from hung import stopped_processes
 from patient import Patient
 from postgresql import Server
 from proxy import Proxy
@@ -46,10 +45,7 @@ def admit(tmp_path: Path) -> Iterator:
 
     def begin(ailment: str = "healthy", **settings: object) -> Patient:
         patients.append(Patient(tmp_path, ailment, **settings))
-        client = patients[-1].client
-        client.publish_policy({"policy.polar": policy_text("security_company")}, timeout=20)
-        client.write_facts(insert=fact_lines("security_company"))
-        client.forget_tokens()
+        patients[-1].learn()
         return patients[-1]
 
     yield begin
@@ -82,7 +78,7 @@ def took(call, *arguments) -> tuple[float, object]:
 
 def test_a_database_that_is_gone(admit, server, database):
     """F1 and F2: default questions go on up to the bound, all else is refused at once; it comes back by itself."""
-    bound = 8.0
+    bound = 6.0
     patient = admit(database_url=database.url, max_staleness_seconds=bound)
     seen = suspend(server.url("postgres"), Delete)
     assert patient.permits(seen)
@@ -93,7 +89,7 @@ def test_a_database_that_is_gone(admit, server, database):
         seconds, reason = took(patient.refusal, FULLY)
         assert (reason, seconds < 0.5) == ("STORE_UNAVAILABLE", True)
         ages = []
-        while time.monotonic() - gone_at < bound - 2:
+        while time.monotonic() - gone_at < bound - 1:
             response = patient.ask()
             assert response.decision == 1
             ages.append(response.age.ToTimedelta().total_seconds())
@@ -101,8 +97,8 @@ def test_a_database_that_is_gone(admit, server, database):
             assert patient.permits(seen)
             time.sleep(0.1)
         assert ages == sorted(ages)
-        assert ages[-1] > bound - 4
-        assert patient.metric("authz_replica_age_seconds") > bound - 4
+        assert ages[-1] > bound - 3
+        assert patient.metric("authz_replica_age_seconds") > bound - 3
         assert patient.is_serving
         with pytest.raises(authz.Unavailable):
             patient.client.write_facts(insert=["is_suspended(Employee:bob)"], timeout=1)
@@ -122,7 +118,7 @@ def test_without_the_bound_it_would_go_on(admit, server, database):
     patient = admit("no_bound", database_url=database.url, max_staleness_seconds=1)
     server.stop()
     try:
-        time.sleep(3)
+        time.sleep(2.5)
         assert patient.permits()
         assert patient.is_serving
     finally:
@@ -143,7 +139,8 @@ def test_a_connection_that_goes_dead(admit, server, database):
     response = patient.ask()
     assert response.decision == 1
     assert response.age.ToTimedelta().total_seconds() > 4
-    time.sleep(3)
+    # Since before the first question nothing was heard; that is longer than a hung follower is given.
+    time.sleep(2)
     assert patient.is_serving
     database.heal()
     until(lambda: patient.refusal(seen) == "", 5)
@@ -167,28 +164,11 @@ def test_waiters_of_a_slow_database_end_by_their_deadlines(admit, server, databa
     assert not patient.permits(seen)
 
 
-def test_a_process_that_was_stopped(admit, tmp_path):
+def quietly(_: int) -> None:
+    pass
+
+
+def test_a_process_that_was_stopped(tmp_path):
     """F8: stopped for longer than a hung follower is given. What it answers first is as fresh as demanded."""
-    patient = admit(max_staleness_seconds=4)
-    assert patient.permits()
-    patient.process.send_signal(signal.SIGSTOP)
-    time.sleep(10)
-    seen = suspend(f"sqlite:///{tmp_path / 'authz.db'}")
-    demands = [seen, FULLY, None] * 5
-    with ThreadPoolExecutor(len(demands)) as threads:
-        asked = [threads.submit(patient.ask_or_fail, demand) for demand in demands]
-        time.sleep(0.5)
-        patient.process.send_signal(signal.SIGCONT)
-        for demand, one in zip(demands, asked, strict=True):
-            answer = one.result()
-            if isinstance(answer, authz.Unavailable):
-                assert (demand, answer.reason) == (None, "REPLICA_STALE")
-            else:
-                # None of what is younger than the bound is missing: the suspension is not older than that.
-                assert answer.age.ToTimedelta().total_seconds() <= 4
-                assert demand is None or answer.decision == 2
-    assert not patient.permits(seen)
-    # It was stopped, and not hung: it goes on.
-    time.sleep(6)
-    assert patient.process.poll() is None
-    assert patient.is_serving
+    numbers = stopped_processes(tmp_path, 8, quietly, max_staleness=3)
+    assert all(number.holds for number in numbers)
