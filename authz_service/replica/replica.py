@@ -297,7 +297,7 @@ class Replica(Generic[P]):
         if self._applied.revision > head:
             raise ReplicaFault(f"revision {self._applied.revision} is gone, the head is {head}")
         try:
-            self._apply_up_to(head)
+            self._apply_up_to(now)
         except (ReplicaFault, StoreUnavailable, GivenUp):
             raise
         except Exception:
@@ -308,9 +308,9 @@ class Replica(Generic[P]):
         self._finish_merge()
         self._begin_merge()
 
-    def _apply_up_to(self, head: Revision) -> None:
-        while self._applied.revision < head:
-            for batch in self._following(now):
+    def _apply_up_to(self, head: Head) -> None:
+        while self._applied.revision < head.revision:
+            for batch in self._following(head):
                 self._applied = self._after(self._applied, batch)
                 self.pulse.beat()
 
