@@ -29,7 +29,7 @@ facts = st.builds(
         lambda text: (Value("User", text), string("r"))
     ),
 )
-writes = st.lists(st.one_of(st.builds(Insert, facts), st.builds(Delete, facts)), max_size=6)
+writes = st.lists(st.one_of(facts.map(Insert), facts.map(Delete)), max_size=6)
 policies = st.lists(
     st.builds(PolicyFile, st.just("main.polar"), st.sampled_from("abc")), min_size=1, max_size=1
 ).map(tuple)
