@@ -6,6 +6,7 @@ revision show each of its facts once, though every page is a transaction of its 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain, groupby, repeat
 from operator import itemgetter
 from typing import Any, overload
@@ -117,8 +118,12 @@ class RevisionUnreadable(Exception):
         self.before = before
 
 
+# Asked fifty times a second.
+_HEAD_QUERY = select(tables.head)
+
+
 def read_head(connection: Connection) -> Head:
-    row = connection.execute(select(tables.head)).one()
+    row = connection.execute(_HEAD_QUERY).one()
     return Head(
         row.incarnation,
         Revision(row.revision),
@@ -267,6 +272,23 @@ def select_at(
     return select(both).order_by(both.c.predicate, both.c.key)
 
 
+@cache
+def _log_query(*, of_one_store: bool) -> Select[Any]:
+    """Return the query of `read_log`. It is built once, as that takes longer than to ask it."""
+    log = tables.changes
+    # Not `revision + limit`: a reader would take a hole that long for the end of the log.
+    wanted = select(log.c.revision).where(log.c.revision > bindparam("after")).distinct()
+    if of_one_store:
+        wanted = wanted.where(log.c.store == bindparam("store"))
+    chosen = wanted.order_by(log.c.revision).limit(bindparam("most")).subquery()
+    return (
+        select(log, tables.stores.c.name, tables.stores.c.deleted)
+        .join(chosen, chosen.c.revision == log.c.revision)
+        .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
+        .order_by(log.c.revision, log.c.part)
+    )
+
+
 def read_log(
     connection: Connection, revision: Revision, limit: int, store: int | None = None
 ) -> tuple[ChangeBatch, ...]:
@@ -275,18 +297,8 @@ def read_log(
     What the log holds is returned as it is: whoever applies it must see to it that nothing is missing.
     Raises RevisionUnreadable.
     """
-    log = tables.changes
-    # Not `revision + limit`: a reader would take a hole that long for the end of the log.
-    wanted = select(log.c.revision).where(log.c.revision > revision).distinct()
-    if store is not None:
-        wanted = wanted.where(log.c.store == store)
-    chosen = wanted.order_by(log.c.revision).limit(limit).subquery()
-    rows = connection.execute(
-        select(log, tables.stores.c.name, tables.stores.c.deleted)
-        .join(chosen, chosen.c.revision == log.c.revision)
-        .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
-        .order_by(log.c.revision, log.c.part)
-    ).all()
+    query = _log_query(of_one_store=store is not None)
+    rows = connection.execute(query, {"after": revision, "most": limit, "store": store}).all()
     batches: list[ChangeBatch] = []
     for number, group in groupby(rows, key=lambda row: row.revision):
         revision = Revision(number)
