@@ -21,6 +21,7 @@ from authz_service.facts.value import Value
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
+from authz_service.store.reading import Head
 
 _EACH = 100
 """One in so many batches is damaged."""
@@ -44,8 +45,8 @@ class Damaged:
     def damage_next(self) -> None:
         self._is_next = True
 
-    def changes_after(self, revision: Revision) -> Sequence[ChangeBatch]:
-        batches = list(self._store.changes_after(revision))
+    def changes_after(self, revision: Revision, *, shown: Head) -> Sequence[ChangeBatch]:
+        batches = list(self._store.changes_after(revision, shown=shown))
         self.delivered += len(batches)
         if self._is_next and len(batches) > 1:
             self._is_next = False
