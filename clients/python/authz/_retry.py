@@ -3,7 +3,7 @@
 Rule 1: only UNAVAILABLE is tried again, and CANCELLED, which is what a request gets that comes to a server
     when it has begun to stop; and only for calls whose effect is the same however often they are sent.
 Rule 2: all attempts and pauses together take no longer than the call's timeout.
-Rule 3: when the time is up the caller learns why the last attempt failed.
+Rule 3: when the time is up the caller learns why the last attempt failed that was not cut short by that.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Final
 
 import grpc
 
-from authz.errors import AuthzError, Unavailable
+from authz.errors import AuthzError, DeadlineExceeded, Unavailable
 
 FIRST_PAUSE: Final = 0.020
 LONGEST_PAUSE: Final = 1.0
@@ -48,6 +48,7 @@ class Attempts:
         self._deadline = clock() + timeout
         self._repeatable = repeatable
         self._pauses = pauses()
+        self._told: AuthzError | None = None
 
     def time_left(self) -> float:
         """Return how long an attempt that begins now may take."""
@@ -58,7 +59,11 @@ class Attempts:
         left = self.time_left()
         is_passing = isinstance(failure, Unavailable) or failure.code is grpc.StatusCode.CANCELLED
         is_worth_it = self._repeatable and is_passing
+        if is_worth_it:
+            self._told = failure
         if not is_worth_it or left < 2 * SHORTEST_ATTEMPT:
-            raise failure
+            # An attempt that the end of the time cut short says less than the one before it.
+            is_cut_short = isinstance(failure, DeadlineExceeded)
+            raise self._told if is_cut_short and self._told is not None else failure
         # Shortened towards the end, so that a service that comes back late is still found.
         return min(next(self._pauses), left / 2)

@@ -3,7 +3,7 @@ import math
 
 import grpc
 import pytest
-from authz import Client, NotFound, ServiceError, Unavailable
+from authz import Client, DeadlineExceeded, NotFound, ServiceError, Unavailable
 from authz._retry import LONGEST_PAUSE, Attempts, pauses, require_timeout
 
 
@@ -64,3 +64,16 @@ def test_timeouts_are_positive_and_finite(seconds):
         require_timeout(seconds)
     with pytest.raises(ValueError, match="positive and finite"):
         Client(timeout=seconds)
+
+
+def test_an_attempt_that_was_cut_short_does_not_hide_the_reason():
+    clock = FakeClock()
+    attempts = Attempts(2.0, repeatable=True, clock=clock)
+    told, cut_short = Unavailable("the database is away"), DeadlineExceeded("no answer in 2 s")
+    clock.now += attempts.pause_after(told)
+    clock.now = 2.0
+    with pytest.raises(Unavailable) as caught:
+        attempts.pause_after(cut_short)
+    assert caught.value is told
+    with pytest.raises(DeadlineExceeded):
+        Attempts(2.0, repeatable=True, clock=clock).pause_after(cut_short)
