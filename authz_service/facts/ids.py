@@ -105,6 +105,11 @@ class Ids:
         """Return all types by their numbers, in this order."""
         return sorted((number, name) for name, number in self._type_numbers.copy().items())
 
+    def of_type(self, type_name: str, at_most: int) -> Sequence[int]:
+        """Return the ids of all values of a type; none if they are more than `at_most`. Not for Integer."""
+        by_text = self._by_text.get(type_name, {})
+        return () if len(by_text) > at_most else list(by_text.copy().values())
+
     def texts(self, number: int) -> list[str]:
         """Return the values of a type, each at the place that its id has; empty where there is none."""
         found: list[str] = []

@@ -14,6 +14,7 @@ from threading import Barrier
 import pytest
 from examples import NOW, entity, fact, load, permits, snapshot
 
+import authz_service.engine.compiled as compiled_engine
 from authz_service.engine.compiler.order import MAX_LOOPS
 from authz_service.engine.compiler.plan import MAX_DEPTH
 from authz_service.engine.compiler.tabling import Tables
@@ -177,6 +178,32 @@ def test_a_role_through_1000_parents():
     facts = snapshot(*parents, 'has_role(User:u, "viewer", Doc:1000)')
     assert permits(loaded, facts, "User:u read Doc:0")
     assert not permits(loaded, facts, "User:v read Doc:0")
+
+
+def test_few_walks_are_taken_ahead_of_the_questions_that_need_them(monkeypatch):
+    loaded = compiled(
+        'actor User {} resource Doc { roles = ["viewer"]; permissions = ["read"]; '
+        'relations = { parent: Doc }; role if role on "parent"; "read" if "viewer"; }'
+    )
+    parents = (f'has_relation(Doc:{n}, "parent", Doc:{n + 1})' for n in range(100))
+    facts = snapshot(*parents, 'has_role(User:u, "viewer", Doc:100)')
+    question = "User:u read Doc:0"
+    assert permits(loaded, facts, "User:u read Doc:100")
+    few = steps_for(loaded, facts, question)
+    monkeypatch.setattr(compiled_engine, "FEW_STARTS", 100)
+    facts = FactSnapshot(facts)
+    assert permits(loaded, facts, "User:u read Doc:100")
+    many = steps_for(loaded, facts, question)
+    assert few[0]
+    assert many[0]
+    assert few[1] + 100 <= many[1]
+    # What is behind a value changes with the facts, as ever.
+    above = facts.changed({fact('has_relation(Doc:100, "parent", Doc:top)'): True})
+    assert permits(
+        loaded,
+        above.changed({fact('has_role(User:v, "viewer", Doc:top)'): True}),
+        "User:v read Doc:0",
+    )
 
 
 # The work budget

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authz_service.engine.compiler.function_writer import Path, Writer, answered
-from authz_service.engine.compiler.functions import PASSED_ON, Function, Module, Scope, tuple_of
+from authz_service.engine.compiler.functions import (
+    PASSED_ON,
+    Behind,
+    Function,
+    Module,
+    Scope,
+    tuple_of,
+)
 from authz_service.engine.compiler.names import comment, identifier
 from authz_service.engine.compiler.plan import Plan, Procedure, Strategy
 from authz_service.engine.compiler.rule_program import head_of
@@ -30,6 +37,8 @@ class Source:
     """Whether it counts steps: takes them from what it is given as `steps`."""
     keeps: bool
     """Whether it keeps something during a question, in what it is given as `run`."""
+    behind: tuple[Behind, ...]
+    """What finds where walks come to, whatever the question."""
 
 
 def emit(plan: Plan, demand: Demand, title: str) -> Source:
@@ -48,7 +57,8 @@ def emit(plan: Plan, demand: Demand, title: str) -> Source:
                 _Tabled(module, procedure, tables).write()
     text = "\n".join([comment(title), *module.lines]) + "\n"
     entry = module.functions[plan.entry]
-    return Source(text, entry, frozenset(module.uses), module.counts, module.keeps)
+    behind = tuple(module.behind.values())
+    return Source(text, entry, frozenset(module.uses), module.counts, module.keeps, behind)
 
 
 def _emit_straight(module: Module, procedure: Procedure) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from authz_service.engine.compiler.names import Names, identifier
 from authz_service.engine.compiler.plan import Procedure
@@ -17,6 +18,17 @@ Scope = dict[Variable, str]
 """The expressions that variables stand for."""
 
 
+class Behind(NamedTuple):
+    """A function that finds all that walks come to from a value: of a view, with steps, and a dict for itself.
+
+    The view keeps what it finds under the name `reach`. Walks begin with values of `types`.
+    """
+
+    function: str
+    reach: str
+    types: frozenset[str]
+
+
 class Module:
     """The text so far, and the names of its functions."""
 
@@ -30,9 +42,9 @@ class Module:
         self.keeps = False
         self.starts: dict[Pattern, int] = {}
         """The functions that take several values for the argument at this position, one of which must do."""
-        self.behind: dict[tuple[str, bool], str] = {}
-        """The functions that find what walks reach, by the name under which a view keeps that, and whether
-        it is the question that gives where they begin."""
+        self.behind: dict[tuple[str, bool], Behind] = {}
+        """What finds what walks reach, by the name under which a view keeps that, and whether the question
+        gives where they begin."""
 
     def facts(self, name: str) -> str:
         """Return the expression for what a view shows under `name`."""

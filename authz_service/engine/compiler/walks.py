@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from authz_service.engine.compiler.expressions import is_look_up
 from authz_service.engine.compiler.function_writer import Finish, Path, Writer, answered
-from authz_service.engine.compiler.functions import PASSED_ON, Function, Module, Scope
+from authz_service.engine.compiler.functions import PASSED_ON, Behind, Function, Module, Scope
 from authz_service.engine.compiler.names import comment
 from authz_service.engine.compiler.plan import Plan, Procedure, Strategy, Ways
 from authz_service.engine.compiler.rule_program import head_of
@@ -200,7 +200,7 @@ class _Reaching:
         walk.module.keeps = True
         function.line(f"known = {self._reached}.get({walk.here})")
         with function.block("if known is None:"):
-            function.line(f"known = {self._behind}(facts, steps, run, {walk.here})")
+            function.line(f"known = {self._behind}(facts, steps, {walk.here}, run)")
         self._ask_among()
 
     def _ask_start(self) -> None:
@@ -274,18 +274,20 @@ class _Reaching:
     def _written_behind(self, module: Module) -> str:
         """Return the name of the function that finds what is behind a value, which other walks may share."""
         key = self._reach, self._is_given
-        name = module.behind.get(key)
-        if name is None:
-            name = module.behind[key] = module.names.new(f"behind_{self._walk.name}")
+        found = module.behind.get(key)
+        if found is None:
+            name = module.names.new(f"behind_{self._walk.name}")
+            types = self._walk.procedure.relation.params[self._moving]
+            found = module.behind[key] = Behind(name, self._reach, types)
             self._write_behind(module, name)
-        return name
+        return found.function
 
     def _write_behind(self, module: Module, name: str) -> None:
         procedure = self._walk.procedure
         function = Function(module, procedure)
         writer = Writer(function)
         here = function.params[self._moving]
-        passed = ["run", "start"] if self._is_given else ["start", "tried"]
+        passed = ["start", "run"] if self._is_given else ["start", "tried"]
         with function.definition(name, ["facts", "steps", *passed]):
             if self._is_given:
                 self._look_in_run(function)

@@ -454,6 +454,7 @@ def walks_keep_what_is_not_whole(patch):
 
     found = walks._Reaching._write_behind
     patch(compiled, "FEW", 0)
+    patch(compiled, "FEW_STARTS", 0)
     patch(walks._Reaching, "_write_behind", written)
 
 
@@ -467,7 +468,18 @@ def walks_take_what_is_behind_another_value(patch):
         ]
 
     found = walks._Reaching._write_behind
+    patch(compiled, "FEW_STARTS", 0)
     patch(walks._Reaching, "_write_behind", written)
+
+
+@variant
+def walks_found_ahead_begin_and_end_at_once(patch):
+    def walk_ahead(found, view):
+        for (_, reach, types), _ in found.behind:
+            for start in (one for name in types for one in view.ids.of_type(name, 2000)):
+                getattr(view, reach).keep(start, {start})
+
+    patch(compiled, "_walk_ahead", walk_ahead)
 
 
 @variant
