@@ -3,16 +3,23 @@
 A kind is an actor's type, an action and a resource's type. Its module is compiled when it is first asked for,
 or before by `prepare`; it reads like code that somebody wrote, and shows in tracebacks. The few kinds that
 cannot be compiled, since their rules build on each other too deep, are answered by the reference engine.
+
+Lists have modules of their own, made when the first list of a kind is asked for. Where the policy limits what
+is listed to values of facts, the list is what its module finds. Where it can permit every value, what can
+differ from all others is found, and checked; see `compiler.differences`.
 """
 
 import marshal
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from enum import Enum
 from itertools import chain, islice
 from types import CodeType
 from typing import Any, NamedTuple
 
+from authz_service.engine import listing
+from authz_service.engine.compiler.differences import certain, differing, is_open
 from authz_service.engine.compiler.emit import Source, emit
 from authz_service.engine.compiler.functions import Behind
 from authz_service.engine.compiler.names import GLOBALS
@@ -31,7 +38,8 @@ from authz_service.engine.compiler.tabling import (
     tables_of,
     tried_of,
 )
-from authz_service.engine.program import Budget, Question
+from authz_service.engine.listing import Listing
+from authz_service.engine.program import Budget, Listed, Question
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
@@ -72,11 +80,38 @@ class Kind(NamedTuple):
         action: Arg = frozenset({STRING}) if self.action is None else string(self.action)
         return frozenset({self.actor_type}), action, frozenset({self.resource_type})
 
+    def arguments(self, question: Question) -> list[Value]:
+        """Return what of a question of this kind the module is given."""
+        actor, action, resource = question.as_fact().args
+        return [actor, resource] if self.action is not None else [actor, action, resource]
+
+
+class Part(Enum):
+    """What a module finds for a list, if it is not the list itself."""
+
+    DIFFERING = "differing"
+    CERTAIN = "certain"
+
+
+class ListKind(NamedTuple):
+    """What lists have in common that one module finds: a kind of questions, and the argument that is not given.
+
+    If that is open, two modules find a `part` each.
+    """
+
+    kind: Kind
+    listed: int
+    part: Part | None
+
+    def __str__(self) -> str:
+        part = "" if self.part is None else f", {self.part.value}"
+        return f"{self.kind}, listed by argument {self.listed + 1}{part}"
+
 
 class _Compiled(NamedTuple):
     """The function that answers questions of a kind, and what it uses and needs; see `Source`."""
 
-    answer: Callable[..., bool]
+    answer: Callable[..., Any]
     uses: frozenset[str]
     counts: bool
     keeps: bool
@@ -121,11 +156,12 @@ class CompiledProgram:
         types = policy.types | PRIMITIVE_TYPES - {INTEGER}
         self.demand = Demand(policy.shapes.accept, _named(policy), types)
         self._reference = ReferenceProgram(policy)
-        self._modules: dict[Kind, Module | None] = {}
+        self._modules: dict[Kind | ListKind, Module | None] = {}
+        self._is_open: dict[tuple[Kind, int], bool] = {}
         self._begin()
 
     def _begin(self) -> None:
-        self._answers: dict[Kind, _Compiled | None] = {}
+        self._answers: dict[Kind | ListKind, _Compiled | None] = {}
         # A function and the globals of its module are a circle, which only a collection would find.
         self._namespaces: list[dict[str, Any]] = []
         weakref.finalize(self, _clear, self._namespaces)
@@ -187,7 +223,7 @@ class CompiledProgram:
             del asked[1]
         steps = iter(budget.each)
         try:
-            permitted = found.answer(view, steps, now, {}, *asked)
+            permitted: bool = found.answer(view, steps, now, {}, *asked)
         except StopIteration:
             raise budget.reached() from None
         if kind.action is not None and view.ready is not None:
@@ -196,6 +232,75 @@ class CompiledProgram:
             view.ready[kind] = _ready(found, kind, view.ids)
         return permitted
 
+    def resources(
+        self,
+        actor: Value,
+        action: str,
+        resource_type: str,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """See `Program.resources`. Costs what there is to visit from the actor on."""
+        return self.listed(listing.resources(actor, action, resource_type), facts, now, budget)
+
+    def actors(
+        self,
+        actor_type: str,
+        action: str,
+        resource: Value,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """See `Program.actors`. Costs what there is to visit from the resource on."""
+        return self.listed(listing.actors(actor_type, action, resource), facts, now, budget)
+
+    def actions(
+        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
+    ) -> Listed:
+        """See `Program.actions`. Costs a check for each action that the policy declares."""
+        declared = self._policy.actions[resource.type]
+        return self.listed(listing.actions(actor, resource, declared), facts, now, budget)
+
+    def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
+        """Return what is asked for."""
+        if asked.choices is not None:
+            shared = budget.shared()
+            return asked.by_checks((), lambda one: self.permits(one, facts, now, shared))
+        hole = Value(asked.type, "")
+        question = asked.ask(hole)
+        kind = self._kind(question)
+        args = kind.arguments(question)
+        position = args.index(hole)
+        modules = self._modules_for(kind, position)
+        if modules is None:
+            return self._reference.listed(asked, facts, now, budget)
+        view = facts.view(self.demand)
+        ids = view.ids.child()
+        given = [ids.add(value) for value in args if value != hole]
+        steps = iter(budget.each)
+        try:
+            if len(modules) == 1:
+                found = modules[0].answer(view, steps, now, {}, *given)
+                return Listed(tuple(map(ids.value, found)), is_any_except=False)
+            stranger = view.ids.stranger(asked.type, position)
+            unlike, is_any = _unlike(stranger, modules, position, given, (view, steps, now))
+        except StopIteration:
+            raise budget.reached() from None
+        return Listed(tuple(map(ids.value, unlike)), is_any)
+
+    def _modules_for(self, kind: Kind, position: int) -> list[_Compiled] | None:
+        """Return what finds lists: one module if the argument is not open, three if it is; None if none can."""
+        if (kind, position) not in self._is_open:
+            self._is_open[kind, position] = is_open(self.rules_for(kind), position)
+        wanted: list[Kind | ListKind] = [ListKind(kind, position, None)]
+        if self._is_open[kind, position]:
+            wanted = [kind, *(ListKind(kind, position, part) for part in Part)]
+        found = [self._compiled(one) for one in wanted]
+        compiled = [one for one in found if one is not None]
+        return compiled if len(compiled) == len(found) else None
+
     @property
     def asked(self) -> AbstractSet[Hashable]:
         """See `Program.asked`."""
@@ -203,13 +308,19 @@ class CompiledProgram:
 
     def prepare(self, asked: AbstractSet[Hashable] | None) -> None:
         """See `Program.prepare`. At most `MAX_PREPARED` kinds; the first that there are is the guess."""
-        wanted = (kind for kind in self.kinds() if asked is None or kind in asked)
+        kinds = list(self.kinds())
+        wanted = (kind for kind in kinds if asked is None or kind in asked)
         for kind in islice(wanted, MAX_PREPARED):
             if kind not in self._answers:
                 self._compiled(kind)
+        lists = {one[:2] for one in asked or () if isinstance(one, ListKind)}
+        for kind in kinds:
+            for position in range(len(kind.args)):
+                if (kind, position) in lists:
+                    self._modules_for(kind, position)
 
     @property
-    def uncompiled(self) -> list[Kind]:
+    def uncompiled(self) -> list[Kind | ListKind]:
         """The kinds that were asked so far and that the reference engine answers."""
         return [kind for kind, found in self._answers.copy().items() if found is None]
 
@@ -224,17 +335,33 @@ class CompiledProgram:
         """Return the rules that decide this kind of question, before they are rewritten."""
         return self._specialiser.program("allow", kind.args)
 
-    def source(self, kind: Kind, rewrite: Rewrite = rewritten) -> Source:
+    def source(self, kind: Kind | ListKind, rewrite: Rewrite = rewritten) -> Source:
         """Return the text of the module for this kind. Raises EngineUnsupported."""
-        bound = tuple(True for arg in kind.args if not isinstance(arg, Value))
-        return emit(plan(rewrite(self.rules_for(kind)), bound), self.demand, str(kind))
+        rules, bound = self._list_rules(kind) if isinstance(kind, ListKind) else self._rules(kind)
+        return emit(plan(rewrite(rules), bound), self.demand, str(kind))
+
+    def _rules(self, kind: Kind) -> tuple[RuleProgram, tuple[bool, ...]]:
+        """Return the rules for the kind, and which arguments of their entry are given."""
+        rules = self.rules_for(kind)
+        return rules, tuple(True for _ in rules.relations[rules.entry].params)
+
+    def _list_rules(self, asked: ListKind) -> tuple[RuleProgram, tuple[bool, ...]]:
+        rules, every = self._rules(asked.kind)
+        bound = tuple(index != asked.listed for index, _ in enumerate(every))
+        match asked.part:
+            case None:
+                return rules, bound
+            case Part.CERTAIN:
+                return certain(rules, asked.listed), bound
+            case Part.DIFFERING:
+                return differing(rules, asked.listed), (True, False, *every[1:])
 
     def _kind(self, question: Question) -> Kind:
         actor, action, resource = question
         is_named = self._policy.actions[resource.type] is not None
         return Kind(actor.type, action if is_named else None, resource.type)
 
-    def _compiled(self, kind: Kind) -> _Compiled | None:
+    def _compiled(self, kind: Kind | ListKind) -> _Compiled | None:
         """Return what answers questions of the kind; None if there cannot be such a function."""
         if kind in self._answers:
             return self._answers[kind]
@@ -245,7 +372,7 @@ class CompiledProgram:
         self._modules[kind] = module
         return self._execute(kind, module)
 
-    def _execute(self, kind: Kind, module: Module | None) -> _Compiled | None:
+    def _execute(self, kind: Kind | ListKind, module: Module | None) -> _Compiled | None:
         found = None
         if module is not None:
             source, namespace = module.source, module.executed()
@@ -280,6 +407,31 @@ def _walk_ahead(found: _Compiled, view: View) -> None:
                     function(view, steps, start, {})
                 except StopIteration:
                     return
+
+
+def _unlike(
+    stranger: int,
+    modules: Sequence[_Compiled],
+    position: int,
+    given: Sequence[int],
+    passed_on: tuple[View, Iterator[object], int],
+) -> tuple[AbstractSet[int], bool]:
+    """Return which values at `position` are permitted; or if the stranger is, which are not, and True.
+
+    The modules are that for checks, and those for the parts in their order.
+    """
+    check, differing, certain = (module.answer for module in modules)
+    before, behind = given[:position], given[position:]
+    run: Run = {}
+    is_any_except = check(*passed_on, run, *before, stranger, *behind)
+    sure: set[int] = certain(*passed_on, {}, *given)
+    # Not a generator: nothing may come between the end of steps and who is waiting for it.
+    unlike = {
+        value
+        for value in differing(*passed_on, {}, stranger, *given) - sure
+        if check(*passed_on, run, *before, value, *behind) is not is_any_except
+    }
+    return (unlike if is_any_except else unlike | sure), is_any_except
 
 
 def _named(policy: Policy) -> frozenset[Value]:

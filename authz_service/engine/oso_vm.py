@@ -12,9 +12,13 @@ end. Its time limit, and its limit of 10,000 goals, are errors here.
 import os
 from collections.abc import Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
-from authz_service.engine.program import Budget, Question
+from authz_service.engine import listing
+from authz_service.engine.listing import Listing
+from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.reference import constants
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
@@ -102,6 +106,46 @@ class OsoProgram:
                 raise EvaluationLimitReached(message) from error
             message = "the `oso` engine cannot evaluate this policy; use `--engine reference`"
             raise EngineUnsupported(message) from error
+
+    def resources(
+        self,
+        actor: Value,
+        action: str,
+        resource_type: str,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """See `Program.resources`. Costs a check for each value that occurs."""
+        return self.listed(listing.resources(actor, action, resource_type), facts, now, budget)
+
+    def actors(
+        self,
+        actor_type: str,
+        action: str,
+        resource: Value,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """See `Program.actors`. Costs a check for each value that occurs."""
+        return self.listed(listing.actors(actor_type, action, resource), facts, now, budget)
+
+    def actions(
+        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
+    ) -> Listed:
+        """See `Program.actions`. Costs a check for each value that occurs."""
+        declared = self._policy.actions[resource.type]
+        return self.listed(listing.actions(actor, resource, declared), facts, now, budget)
+
+    def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
+        """Return what is asked for."""
+        usable = (fact.args for fact in facts if self._policy.shapes.accept(fact))
+        named = map(constants, self._policy.rules)
+        return asked.by_checks(
+            chain.from_iterable((*named, *usable)),
+            lambda question: self.permits(question, facts, now, budget),
+        )
 
     def _vm(self, facts: FactSnapshot, now: int) -> "Oso":
         """Return a VM with `facts`. Its time is fixed, as threads may share it."""

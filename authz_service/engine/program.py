@@ -1,6 +1,6 @@
-"""Program: what every engine makes of a policy, and Question: what it decides."""
+"""Program: what every engine makes of a policy; Question: what it decides; Listed: what answers a listing."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,14 @@ class Question(NamedTuple):
         return Fact("allow", (self.actor, string(self.action), self.resource))
 
 
+class Listed(NamedTuple):
+    """Values of one type that answer a listing: `values`, or if `is_any_except` every value of it but these."""
+
+    values: tuple[Value, ...]
+    """Each once, in no particular order."""
+    is_any_except: bool
+
+
 class Budget:
     """How much work an evaluation may do, in steps; a step is one fact or value tried.
 
@@ -34,7 +42,13 @@ class Budget:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.each = range(steps)
+        self.each: Iterable[object] = range(steps)
+
+    def shared(self) -> "Budget":
+        """Return these steps for several evaluations, one after the other, which spend them together."""
+        shared = Budget(self.steps)
+        shared.each = iter(self.each)
+        return shared
 
     def reached(self) -> EvaluationLimitReached:
         """Return the error that says that there is no step left."""
@@ -77,5 +91,44 @@ class Program(Protocol):
         `now` is the time of evaluation in whole seconds since 1970, what `@current_unix_time` stands for.
         `question` has passed `Policy.check_question`. Facts that no rule can use are ignored. There
         are three outcomes: true, false, or an AuthzError that says nothing about the answer.
+        """
+        ...
+
+    def resources(
+        self,
+        actor: Value,
+        action: str,
+        resource_type: str,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """Return the resources of the type on which `permits` lets the actor perform the action, all of them.
+
+        What is given has passed the checks of `Policy.check_question`. All work counts on one `budget`; a list
+        that needs more is EvaluationLimitReached, never a short one. Values that occur neither in facts nor in
+        policy and question are all alike, so all of them are in the list, or none is. The first list of its
+        kind, and the first over these facts, waits for what checks do not need: code and indexes.
+        """
+        ...
+
+    def actors(
+        self,
+        actor_type: str,
+        action: str,
+        resource: Value,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """Return the actors of the type that `permits` lets perform the action. As `resources` does."""
+        ...
+
+    def actions(
+        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
+    ) -> Listed:
+        """Return the actions that `permits` lets the actor perform, as Strings. As `resources` does.
+
+        Where the policy declares the actions of the type, they are among these.
         """
         ...

@@ -10,13 +10,15 @@ policy and question; `polar.safety` explains why that is enough.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import product
 from operator import ge, gt, le, lt
 from typing import Any
 
-from authz_service.engine.program import Budget, Question
+from authz_service.engine import listing
+from authz_service.engine.listing import Listing
+from authz_service.engine.program import Budget, Listed, Question
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, integer
@@ -67,6 +69,60 @@ class ReferenceProgram:
         """See `Program.permits`. Costs the whole policy over all facts, whatever is asked."""
         asked = question.as_fact()
         return asked in self.model(facts, asked.args, now, budget)
+
+    def resources(
+        self,
+        actor: Value,
+        action: str,
+        resource_type: str,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """See `Program.resources`. Costs as much as a single question."""
+        return self.listed(listing.resources(actor, action, resource_type), facts, now, budget)
+
+    def actors(
+        self,
+        actor_type: str,
+        action: str,
+        resource: Value,
+        facts: FactSnapshot,
+        now: int,
+        budget: Budget,
+    ) -> Listed:
+        """See `Program.actors`. Costs as much as a single question."""
+        return self.listed(listing.actors(actor_type, action, resource), facts, now, budget)
+
+    def actions(
+        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
+    ) -> Listed:
+        """See `Program.actions`. Costs as much as a single question."""
+        declared = self._policy.actions[resource.type]
+        return self.listed(listing.actions(actor, resource, declared), facts, now, budget)
+
+    def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
+        """Return what is asked for. Costs as much as a single question."""
+        [found] = self.all_listed([asked], facts, now, budget)
+        return found
+
+    def all_listed(
+        self, asked: Sequence[Listing], facts: FactSnapshot, now: int, budget: Budget
+    ) -> list[Listed]:
+        """Return what each listing asks for. All together cost as much as a single question."""
+        usable = (fact.args for fact in facts if self._policy.shapes.accept(fact))
+        occurring = self._constants.union(*usable)
+        candidates = [one.candidates(occurring) for one in asked]
+        wanted = [
+            [one.ask(value).as_fact() for value in values]
+            for one, values in zip(asked, candidates, strict=True)
+        ]
+        values = {arg for some in wanted for fact in some for arg in fact.args}
+        model = self.model(facts, values, now, budget)
+        return [
+            one.listed(values, [fact in model for fact in some])
+            for one, values, some in zip(asked, candidates, wanted, strict=True)
+        ]
 
     def model(
         self, facts: Iterable[Fact], values: Iterable[Value], now: int, budget: Budget

@@ -20,6 +20,7 @@ import random_policies
 from answer_sets import allow_text, permitted
 from distribution import EVERY_CONSTRUCT, constructs
 from laws import broken_laws
+from list_laws import broken_lists
 from random_scenes import Facts, random_facts, random_kinds
 from schemas import NOW
 from shrinking import shrunk
@@ -48,6 +49,7 @@ OSO = 10
 CLINGO = 20
 SINGLE_QUESTIONS = 20
 LAWS = 8
+LISTS = 8
 
 FACT_SETS = 3  # for each policy
 CHUNK = 50
@@ -167,6 +169,8 @@ def compare_case(case: Case, decide: Decider | None, engine: Engine, *, more: bo
         counts["single questions"] += compare_single_questions(case)
     if case.seed % LAWS == 3:
         counts["laws"] += check_laws(case, engine)
+    if case.seed % LISTS == 5:
+        counts["lists"] += check_lists(case)
     return counts
 
 
@@ -275,6 +279,15 @@ def check_laws(case: Case, engine: Engine) -> int:
         message = f"seed {case.seed}: {engine.value} breaks the law of {law}"
         raise Difference(f"{message}\n{_shown(case.text, case.drawn.facts)}")
     return 7
+
+
+def check_lists(case: Case) -> int:
+    """Return over how many snapshots the lists of some questions were right; over all that there are."""
+    random = Random(case.seed)
+    for wrong in broken_lists(random, case.reference.policy, case.drawn):
+        message = f"seed {case.seed}: the list {wrong}"
+        raise Difference(f"{message}\n{_shown(case.text, case.drawn.facts)}")
+    return 6
 
 
 def _difference(case: Case, question: Question, who: Engine | str, answer: Answer) -> Difference:
@@ -403,7 +416,7 @@ def print_totals(totals: Totals, engine: Engine, first: int, end: int) -> None:
     )
     print(f"{sets} different policies with facts, {len(totals.policies)} different policies")
     print(f"{len(totals.differences)} differences")
-    for name in ("compared", "not compiled", "oso", "clingo", "single questions", "laws"):
+    for name in ("compared", "not compiled", "oso", "clingo", "single questions", "laws", "lists"):
         print(f"  {counts[name]:8} {NAMES[name]}")
     for name in ("refused", "too large", "drawn again", "not answered by oso"):
         print(f"  {counts[name]:8} cases {name}")
@@ -418,6 +431,7 @@ NAMES = {
     "clingo": "answers of clingo equal to the reference's",
     "single questions": "questions that the reference was also asked one by one",
     "laws": "laws that hold (stored = context = delta, order, renaming)",
+    "lists": "snapshots over which lists were what checks permit",
 }
 
 

@@ -17,6 +17,7 @@ from authz_service.engine.compiler.functions import (
     Scope,
     tuple_of,
 )
+from authz_service.engine.compiler.lists import is_list, starts_of_lists, write_list
 from authz_service.engine.compiler.names import comment, identifier
 from authz_service.engine.compiler.plan import Plan, Procedure, Strategy
 from authz_service.engine.compiler.rule_program import head_of
@@ -45,9 +46,12 @@ def emit(plan: Plan, demand: Demand, title: str) -> Source:
     """Return the module for `plan`; the access paths and constants that it uses are added to `demand`."""
     module = Module(demand)
     module.functions = {pattern: module.names.new(_wish(pattern)) for pattern in plan.procedures}
-    module.starts = starts_of(plan)
+    module.starts = {**starts_of(plan), **starts_of_lists(plan)}
     tables = _Tables(module, plan)
     for procedure in plan.procedures.values():
+        if is_list(plan, procedure):
+            write_list(module, procedure)
+            continue
         match procedure.strategy:
             case Strategy.STRAIGHT:
                 _emit_straight(module, procedure)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from authz_service.engine.compiler.expressions import Expressions
-from authz_service.engine.compiler.functions import Function, Scope
+from authz_service.engine.compiler.functions import Function, Scope, tuple_of
 from authz_service.engine.compiler.names import origin
 from authz_service.engine.compiler.rule_program import head_of, variables_in_order
 from authz_service.engine.compiler.steps import PlannedRule, Step
@@ -46,11 +46,21 @@ class Path:
 
 
 class Writer:
-    """Writes rules into a function. Rules that begin with the same loop share it."""
+    """Writes rules into a function. Rules that begin with the same loop share it.
 
-    def __init__(self, function: Function, fixed: frozenset[str] = frozenset()) -> None:
+    `looped` are the names of what changes around the rules; if they are given, no loop is run twice for the
+    same values of what it and all that is inside of it needs.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        fixed: frozenset[str] = frozenset(),
+        looped: set[str] | None = None,
+    ) -> None:
         self._function = function
         self.expressions = Expressions(function, fixed)
+        self.looped = looped
 
     def write(self, paths: Sequence[Path]) -> None:
         """Write the steps of all `paths`, and inside of each what its `finish` writes."""
@@ -118,7 +128,23 @@ class Writer:
             if not first.steps:
                 first.finish(self._function, first.scope)
                 return
-            self._loop(paths)
+            with self._once(paths):
+                self._loop(paths)
+
+    @contextmanager
+    def _once(self, paths: Sequence[Path]) -> Iterator[None]:
+        """Write what is inside for each combination of values once, if others may give it again."""
+        around = {name for path in paths for name in path.scope.values()} & (self.looped or set())
+        needed = {path.scope[v] for path in paths for v in _needs(path) if v in path.scope} & around
+        if needed == around:
+            yield
+            return
+        names = sorted(needed)
+        state = names[0] if len(names) == 1 else tuple_of(names)
+        seen = self._function.hoist_set("seen")
+        with self._function.block(f"if {state} not in {seen}:"):
+            self._function.line(f"{seen}.add({state})")
+            yield
 
     def _loop(self, paths: Sequence[Path]) -> None:
         first = paths[0]
@@ -146,7 +172,8 @@ class Writer:
         """Say whether the loop only gives the values that a walk is to begin with, for one answer."""
         loop, *others = path.steps
         call = path.planned.steps[-1]
-        start = self._function.module.starts.get(call.calls) if call.calls else None
+        is_check = call.calls is not None and call.calls.is_check
+        start = self._function.module.starts.get(call.calls) if call.calls and is_check else None
         if start is None or others != [call] or not isinstance(call.goal, Atom):
             return False
         [*also, variable] = loop.fresh
@@ -163,6 +190,8 @@ class Writer:
         """Name what the step binds, in order. Values that must be equal become a condition."""
         fresh = step.fresh
         targets = [self._function.name_for(variable, path.planned) for variable in fresh]
+        if self.looped is not None:
+            self.looped.update(targets)
         _name(fresh, targets, path)
         return targets
 
@@ -176,6 +205,12 @@ def _name(variables: Sequence[Variable], targets: Sequence[str], path: Path) -> 
         else:
             named.add(variable)
             path.scope[variable] = target
+
+
+def _needs(path: Path) -> set[Variable]:
+    """Return the variables that are needed from here on."""
+    goals = [step.goal for step in (*path.steps, path.planned.steps[-1])]
+    return set(head_of(path.planned.rule)).union(*map(variables, goals))
 
 
 def _shape(step: Step) -> tuple[int, ...]:

@@ -98,6 +98,14 @@ class Function:
             self._hoist_at += 1
         return self.hoisted[expression]
 
+    def hoist_set(self, wish: str) -> str:
+        """Return the name of a set that is made before the loop, empty."""
+        assert self._hoist_at is not None
+        name = self.names.new(wish)
+        self._lines.insert(self._hoist_at, f"    {name} = set()")
+        self._hoist_at += 1
+        return name
+
     def after_hoisted(self, *lines: str) -> None:
         """Write lines behind what was looked up before the loop."""
         assert self._hoist_at is not None

@@ -2,11 +2,16 @@
 
 First what binds most for least: tests, look-ups of one fact, what binds few variables, and last what uses the
 relation itself. A variable that only a call binds must be one that the called relation limits.
+
+Where the entry is a list, conditions must start from what is bound, or all facts would be looked at: what has
+nothing to do with a bound variable comes last. And a rule that makes answers of answers begins with these, so
+that each new one leads to the next.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from authz_service.engine.compiler.limits import Limits
 from authz_service.engine.compiler.rule_program import (
     Relation,
     RuleProgram,
@@ -36,9 +41,11 @@ MAX_LOOPS = 15
 class Orderer:
     """Puts the conditions of rules in order."""
 
-    def __init__(self, program: RuleProgram) -> None:
+    def __init__(self, program: RuleProgram, *, is_list: bool) -> None:
         self._circles = program.circles()
+        self._is_list = is_list
         self._open = open_positions(program)
+        self._limits = Limits(program)
         self.relations = dict(program.relations)
 
     def rules(self, pattern: Pattern) -> Iterator[PlannedRule]:
@@ -73,6 +80,7 @@ class Orderer:
 
     def _ordered(self, rule: Rule, relation: Relation, pattern: Pattern) -> Iterator[Step]:
         """Yield the conditions as they are looked at, without tests that the types of arguments decide."""
+        cost_of = self._list_cost if self._is_list and not pattern.is_check else self._cost
         args = zip(head_of(rule), relation.params, pattern.bound, strict=True)
         given = {variable: types for variable, types, is_bound in args if is_bound}
         left = [goal for goal in goals_of(rule) if not _is_decided(goal, given)]
@@ -81,7 +89,7 @@ class Orderer:
             costs = [
                 (cost, index)
                 for index, goal in enumerate(left)
-                if (cost := self._cost(goal, scope, relation)) is not None
+                if (cost := cost_of(goal, scope, relation)) is not None
             ]
             if not costs:
                 raise EngineUnsupported(f"no order was found for the conditions of {rule.head}")
@@ -116,7 +124,7 @@ class Orderer:
                 return 7 if any(scope.bound_args(goal)) or self._has_literal(goal) else 11
             case Atom():
                 bound = scope.bound_args(goal)
-                if any(not bound[i] for i in self._open[goal.predicate]):
+                if not self._can_be_called(Pattern(goal.predicate, bound)):
                     return None
                 is_own = self._circles[goal.predicate] == self._circles[relation.name]
                 if all(bound):
@@ -125,6 +133,21 @@ class Orderer:
             case _:
                 raise AssertionError(goal)
 
+    def _can_be_called(self, pattern: Pattern) -> bool:
+        if self._is_list:
+            return pattern.is_check or not self._limits.unlimited(pattern)
+        return all(pattern.bound[position] for position in self._open[pattern.relation])
+
+    def _list_cost(self, goal: Goal, scope: "_Scope", relation: Relation) -> int | None:
+        """Return what `_cost` does, for a list in a plan whose entry is one."""
+        cost = self._cost(goal, scope, relation)
+        if cost is None or cost <= _LAST_TEST or not isinstance(goal, Atom):
+            return cost
+        bound = scope.bound_args(goal)
+        if not any(bound):
+            return cost + _UNTIED
+        return _LAST_TEST if scope.asks_the_same(goal, bound) else cost
+
     def _is_stored(self, goal: Goal) -> bool:
         return isinstance(goal, Atom) and goal.predicate not in self.relations
 
@@ -132,11 +155,17 @@ class Orderer:
         return any(not isinstance(arg, Variable) for arg in atom.args)
 
 
+_LAST_TEST = 5
+_UNTIED = 20
+
+
 class _Scope:
     """What is bound so far in a rule, and which variables each condition shares with others."""
 
     def __init__(self, rule: Rule, goals: Sequence[Goal], bound: set[Variable]) -> None:
         self.bound = bound
+        self._rule = rule
+        self._given = frozenset(bound)
         self.in_loop = False
         self._uses: dict[Variable, int] = {}
         for goal in (rule.head, *goals):
@@ -157,6 +186,14 @@ class _Scope:
     def binds_shared(self, goal: Goal) -> bool:
         """Say whether all that is unbound occurs here only."""
         return all(self._uses[variable] == 1 for variable in variables(goal) - self.bound)
+
+    def asks_the_same(self, atom: Atom, bound: tuple[bool, ...]) -> bool:
+        """Say whether `atom` asks what the rule is asked, so that the rule makes answers of answers."""
+        own = head_of(self._rule)
+        return atom.predicate == self._rule.head.predicate and all(
+            arg == asked if is_bound else asked not in self._given
+            for arg, asked, is_bound in zip(atom.args, own, bound, strict=True)
+        )
 
     def bound_args(self, atom: Atom) -> tuple[bool, ...]:
         return tuple(self.is_known(arg) and isinstance(arg, Variable) for arg in atom.args)

@@ -7,7 +7,8 @@ How a procedure ends (`Strategy`):
 
     STRAIGHT  it does not use itself: loops over facts
     WALK      it uses itself only as the last condition of a rule, whose answers are its own: a list of the
-              arguments still to try and a set of those tried
+              arguments still to try and a set of those tried. In a list it may also use itself to make answers
+              of answers, in a way that does not depend on what changes: a list of answers to go on from
     TABLED    all other recursion: each call has a table of answers, and waits for those of others
 """
 
@@ -29,6 +30,7 @@ from authz_service.engine.compiler.rule_program import (
 from authz_service.engine.compiler.steps import Pattern, PlannedRule, Step
 from authz_service.errors import EngineUnsupported
 from authz_service.polar.goals import (
+    CURRENT_TIME,
     Atom,
     Negation,
     Term,
@@ -72,16 +74,17 @@ class Procedure:
     @property
     def further(self) -> tuple[PlannedRule, ...]:
         """The rules of a walk that go on to other arguments."""
-        return tuple(p for p in self.rules if p.steps and p.steps[-1].calls == self.pattern)
+        return tuple(p for p in self.rules if _passes_answers_on(p, self.pattern))
+
+    @property
+    def growing(self) -> tuple[PlannedRule, ...]:
+        """The rules of a walk that make answers of answers."""
+        return tuple(p for p in self.rules if p not in self.further and own_calls(p, self.pattern))
 
     @property
     def moving(self) -> tuple[int, ...]:
         """The positions of the bound arguments that change on a walk."""
-        return tuple(
-            index
-            for index, is_bound in enumerate(self.pattern.bound)
-            if is_bound and any(_moves(planned, index) for planned in self.further)
-        )
+        return _moving(self.pattern, self.further)
 
     @property
     def ways(self) -> "Ways | None":
@@ -128,7 +131,7 @@ def plan(program: RuleProgram, bound: tuple[bool, ...]) -> Plan:
     Raises EngineUnsupported if procedures would call each other too deep.
     """
     entry = Pattern(program.entry, bound)
-    orderer = Orderer(program)
+    orderer = Orderer(program, is_list=not entry.is_check)
     waiting = [entry]
     rules: dict[Pattern, tuple[PlannedRule, ...]] = {}
     while waiting:
@@ -138,6 +141,19 @@ def plan(program: RuleProgram, bound: tuple[bool, ...]) -> Plan:
             waiting.extend(called for called, _ in _calls(rules[pattern]))
     rules = merged(rules, entry)
     return Plan(_procedures(orderer.relations, rules, entry), entry)
+
+
+def own_calls(planned: PlannedRule, pattern: Pattern) -> list[Step]:
+    """Return the steps that call the procedure that the rule is of."""
+    return [step for step in planned.steps if step.calls == pattern]
+
+
+def _moving(pattern: Pattern, further: Sequence[PlannedRule]) -> tuple[int, ...]:
+    return tuple(
+        index
+        for index, is_bound in enumerate(pattern.bound)
+        if is_bound and any(_moves(planned, index) for planned in further)
+    )
 
 
 def _moves(planned: PlannedRule, index: int) -> bool:
@@ -171,7 +187,7 @@ def _procedures(
     given = _given(rules)
     found: dict[Pattern, Procedure] = {}
     for number, group in enumerate(groups):
-        strategy = _strategy(group, rules)
+        strategy = _strategy(group, rules, is_list=not entry.is_check)
         for pattern in group:
             chosen = strategy
             if strategy is Strategy.STRAIGHT and pattern in repeated and depth[pattern] > MAX_PLAIN:
@@ -191,14 +207,36 @@ def _procedures(
 
 
 def _strategy(
-    group: Sequence[Pattern], rules: Mapping[Pattern, tuple[PlannedRule, ...]]
+    group: Sequence[Pattern], rules: Mapping[Pattern, tuple[PlannedRule, ...]], *, is_list: bool
 ) -> Strategy:
     members = set(group)
     used = [rule for pattern in group for rule in rules[pattern] if _uses(rule, members)]
     if not used:
         return Strategy.STRAIGHT
-    is_walk = len(group) == 1 and all(_passes_answers_on(rule, group[0]) for rule in used)
+    if len(group) > 1:
+        return Strategy.TABLED
+    [pattern] = group
+    further = [rule for rule in used if _passes_answers_on(rule, pattern)]
+    moving = _moving(pattern, further)
+    is_walk = all(rule in further or (is_list and _grows(rule, pattern, moving)) for rule in used)
     return Strategy.WALK if is_walk else Strategy.TABLED
+
+
+def _grows(planned: PlannedRule, pattern: Pattern, moving: Iterable[int]) -> bool:
+    """Say whether the rule makes answers of answers to the same call, whatever stands at `moving` positions."""
+    [call, *others] = own_calls(planned, pattern)
+    head = head_of(planned.rule)
+    asked = {head[index] for index, is_bound in enumerate(pattern.bound) if is_bound}
+    if others or not isinstance(call.goal, Atom) or not call.known <= asked | {CURRENT_TIME}:
+        return False
+    changing = {head[index] for index in moving}
+    return (
+        len(set(call.fresh)) == pattern.bound.count(False)
+        and all(
+            call.goal.args[i] == head[i] for i, is_bound in enumerate(pattern.bound) if is_bound
+        )
+        and all(changing.isdisjoint(variables(s.goal)) for s in planned.steps if s is not call)
+    )
 
 
 def _uses(rule: PlannedRule, members: AbstractSet[Pattern]) -> bool:
@@ -207,6 +245,8 @@ def _uses(rule: PlannedRule, members: AbstractSet[Pattern]) -> bool:
 
 def _passes_answers_on(planned: PlannedRule, pattern: Pattern) -> bool:
     """Say whether the rule's last condition alone calls `pattern`, for exactly the rule's own answers."""
+    if not planned.steps:
+        return False
     *before, last = planned.steps
     if last.calls != pattern or any(step.calls == pattern for step in before):
         return False

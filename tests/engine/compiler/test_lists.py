@@ -1,64 +1,38 @@
-"""Plans whose entry has arguments that nobody gave: they find exactly the values for which it holds."""
+"""Lists hold exactly what checks permit, in all scenes; the reference makes them of checks."""
+
+from random import Random
 
 import pytest
-from meaning import asked
-from scenes import FILES, SEEDS, Scene, all_scenes
-from schemas import NOW
+from comparison import Case, random_cases
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from list_laws import broken_lists, expected, listings, wrong_lists
+from scenes import FILES, Scene, random_scenes, written_scene
 
-from authz_service.engine.compiled import CompiledProgram, Kind, compiled
-from authz_service.engine.compiler.emit import emit
-from authz_service.engine.compiler.order import open_positions
-from authz_service.engine.compiler.plan import plan
-from authz_service.engine.compiler.rewrites import rewritten
-from authz_service.engine.program import Budget
-from authz_service.facts.value import Value
+from authz_service.engine.compiled import CompiledProgram
 
-STEPS = 500_000
+SEEDS = range(200, 206)
 
 
-def listed(
-    scene: Scene, program: CompiledProgram, kind: Kind, bound: tuple[bool, ...], given: list[Value]
-) -> set[tuple[Value, ...]] | None:
-    """Return the arguments with which the entry holds if some are `given`; None if it may be for all values."""
-    rules = rewritten(program.rules_for(kind))
-    if any(not bound[position] for position in open_positions(rules)[rules.entry]):
-        return None
-    source = emit(plan(rules, bound), program.demand, str(kind))
-    view = scene.facts.view(program.demand)
-    steps = iter(Budget(STEPS).each)
-    ids = view.ids.child()
-    answer = compiled(source, "a list").executed()[source.entry]
-    found = answer(view, steps, NOW, {}, *map(ids.add, given))
-    free = bound.count(False)
-    rows = ((row,) if free == 1 else row for row in found)
-    return {_filled(bound, given, [ids.value(number) for number in row]) for row in rows}
+def wrong(scene: Scene) -> list[str]:
+    asked = listings(scene.policy, scene.questions)
+    right = expected(scene.policy, [*asked.values()], scene.facts)
+    return [*wrong_lists(CompiledProgram(scene.policy), asked, scene.facts, right)]
 
 
-def _filled(bound: tuple[bool, ...], given: list[Value], found: list[Value]) -> tuple[Value, ...]:
-    values, others = iter(given), iter(found)
-    return tuple(next(values) if is_bound else next(others) for is_bound in bound)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_lists_of_written_scenes(path):
+    assert wrong(written_scene(path)) == []
 
 
-def wrong_lists(scene: Scene, free: int) -> list[str]:
-    """Return the questions whose answers are not as the list says in which argument `free` is left out."""
-    program = CompiledProgram(scene.policy)
-    wrong = []
-    for kind, questions in scene.by_kind.items():
-        lists: dict[tuple[Value, ...], set[tuple[Value, ...]] | None] = {}
-        for question, expected in questions:
-            args = asked(kind, question)
-            bound = tuple(index != free % len(args) for index in range(len(args)))
-            given = [arg for arg, is_bound in zip(args, bound, strict=True) if is_bound]
-            if tuple(given) not in lists:
-                lists[tuple(given)] = listed(scene, program, kind, bound, given)
-            found = lists[tuple(given)]
-            if found is not None and (args in found) is not expected:
-                wrong.append(f"{scene.name}: {question.as_fact()} is not {expected}")
-    return wrong
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lists_of_random_scenes(seed):
+    assert [found for scene in [*random_scenes(seed)][:1] for found in wrong(scene)] == []
 
 
-@pytest.mark.parametrize("free", [0, -1], ids=["actors", "resources"])
-@pytest.mark.parametrize("number", range(len(FILES) + len(SEEDS)))
-def test_lists_hold_what_checks_permit(free, number):
-    for scene in all_scenes()[number : number + 1]:
-        assert wrong_lists(scene, free) == []
+@settings(deadline=None, max_examples=4, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(4_000_000, 2**40))
+def test_lists_of_other_seeds_over_facts_that_came_in_other_ways(seed):
+    case = random_cases(seed)[0]
+    if isinstance(case, Case):
+        assert [*broken_lists(Random(seed), case.reference.policy, case.drawn)] == []
