@@ -83,10 +83,16 @@ class Settings(BaseSettings):
         4 * 2**20, ge=1024, le=64 * 2**20, description="larger requests are refused"
     )
     max_batch_questions: int = Field(
-        1000, ge=1, le=100_000, description="questions in one BatchAuthorize"
+        1000,
+        ge=1,
+        le=100_000,
+        description="questions in one BatchAuthorize; over many resources ten times as many",
     )
     evaluation_steps: int = Field(
         2_000_000, ge=1, description="work that one question may cost before it is an error"
+    )
+    list_steps: int = Field(
+        20_000_000, ge=1, description="work that one list may cost before it is an error"
     )
     shutdown_seconds: float = Field(
         10.0, ge=0, le=600, description="time for running requests to end after SIGTERM"

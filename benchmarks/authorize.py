@@ -46,13 +46,6 @@ class Echo(AuthorizationServiceServicer):
     ) -> pb.AuthorizeResponse:
         return pb.AuthorizeResponse(decision=pb.DECISION_DENY)
 
-    async def BatchAuthorize(  # noqa: N802
-        self,
-        request: pb.BatchAuthorizeRequest,  # noqa: ARG002
-        context: object,  # noqa: ARG002
-    ) -> pb.BatchAuthorizeResponse:
-        return pb.BatchAuthorizeResponse()
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -139,7 +132,8 @@ class _Process:
 def _run_echo(pipe: Connection, _engine: Engine | None) -> None:
     async def run() -> None:
         server = aio.server()
-        add_AuthorizationServiceServicer_to_server(Echo(), server)
+        # Nothing but Authorize is asked.
+        add_AuthorizationServiceServicer_to_server(Echo(), server)  # type: ignore[abstract]
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         await _serve_pipe(pipe, port)

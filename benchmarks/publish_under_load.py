@@ -140,6 +140,13 @@ def _user(number: int, *, is_owner: bool) -> Value:
 @contextlib.contextmanager
 def serving(database: str, engine: Engine, folder: Path) -> Iterator[int]:
     """Run `authz serve` in a process of its own, and yield its port."""
+    with serving_process(database, engine, folder) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def serving_process(database: str, engine: Engine, folder: Path) -> Iterator[tuple[int, int]]:
+    """Run `authz serve` in a process of its own, and yield its port, and the number of the process."""
     port = _free_port()
     environment = {
         "AUTHZ_DATABASE_URL": database,
@@ -151,7 +158,7 @@ def serving(database: str, engine: Engine, folder: Path) -> Iterator[int]:
     command = [sys.executable, "-m", "authz_service", "serve"]
     with subprocess.Popen(command, env=environment, cwd=folder) as server:
         try:
-            yield port
+            yield port, server.pid
         finally:
             server.terminate()
 

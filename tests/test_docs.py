@@ -71,6 +71,30 @@ def test_the_commands_of_the_document_about_facts(demo):
     }
 
 
+PAGE_TOKEN = re.compile(r"\b[\w-]{100,}")
+
+
+def test_the_commands_of_the_document_about_lists(demo):
+    document = (ROOT / "docs" / "lists.md").read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    shown = [pair for block in blocks("console", document) for pair in commands(block)]
+    for command, expected in shown:
+        printed = run(PAGE_TOKEN.sub(lambda token: found[token[0]], command), demo.target)
+        assert PAGE_TOKEN.sub("...", printed) == PAGE_TOKEN.sub("...", expected), command
+        found.update(zip(PAGE_TOKEN.findall(expected), PAGE_TOKEN.findall(printed), strict=True))
+    assert {command.split()[1] for command, _ in shown} == {"resources", "actors", "actions"}
+
+
+def test_the_python_of_the_document_about_lists(demo):
+    document = (ROOT / "docs" / "lists.md").read_text(encoding="utf-8")
+    snippets, expected = blocks("python", document), blocks("text", document)
+    for snippet, text in zip(snippets, expected, strict=True):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(snippet.replace("127.0.0.1:50051", demo.target), "lists.md", "exec"), {})
+        assert printed.getvalue() == text
+
+
 def test_the_python_of_the_readme(demo):
     [snippet] = blocks("python")
     [expected] = blocks("text")

@@ -110,6 +110,22 @@ class Freshness:
             message = "the state of the past was not there in time; a later question may find it"
             raise DeadlinePassed(message) from None
 
+    async def pinned(
+        self, store: str, token: ConsistencyToken, seconds: float | None
+    ) -> StoreState[LoadedPolicy]:
+        """Return the very state of a token, which is the newest one or past. Raises what `past` raises."""
+        try:
+            async with asyncio.timeout(_longest_wait(seconds)):
+                applied = await self.reached(store, AtLeastAsFresh((token,)), None)
+                newest = applied.state(store)
+                if newest.token == token:
+                    return newest
+                self._require_database()
+                return (await self._past.at(token, newest)).state
+        except TimeoutError:
+            message = "the state of the past was not there in time; a later question may find it"
+            raise DeadlinePassed(message) from None
+
     async def _earlier(
         self, store: str, demand: Earlier
     ) -> tuple[StoreState[LoadedPolicy], Instant]:

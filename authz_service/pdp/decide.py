@@ -20,7 +20,9 @@ from authz_service.engine.program import Budget, Question
 from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy, ReplicaStale
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant, datetime_of, instant_of
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.snapshot import FactSnapshot
+from authz_service.pdp.long_work import LongWork
 from authz_service.replica.replica import ActivePolicy, Applied, Replica, StoreState
 from authz_service.replica.uptime import uptime
 
@@ -49,6 +51,19 @@ class Moment:
     def facts(self) -> FactSnapshot:
         """The facts of the state that count at the time of evaluation."""
         return self.state.facts_at(instant_of(self.evaluated_at))
+
+    def facts_with(self, context_facts: Sequence[Fact]) -> FactSnapshot:
+        """Return `facts` with `context_facts` added. Raises UnusableFact or UnknownType, naming the place."""
+        facts = self.facts
+        if not context_facts:
+            return facts
+        policy = self.policy.loaded.policy
+        for index, fact in enumerate(context_facts):
+            try:
+                policy.check_fact(fact)
+            except InvalidRequest as error:
+                raise error.inside(f"context_facts[{index}]") from None
+        return facts.with_facts(context_facts)
 
     @property
     def has_facts_ready(self) -> bool:
@@ -82,11 +97,13 @@ class PolicyDecisionPoint:
         age_clock: Callable[[], float] = uptime,
     ) -> None:
         self._replica = replica
-        self._evaluation_steps = evaluation_steps
+        self.evaluation_steps = evaluation_steps
         self._max_staleness = max_staleness
         self._clock = clock
         self._age_clock = age_clock
         self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="evaluate")
+        self.long_work = LongWork()
+        """Where lists and batches over many resources run, which checks do not wait for."""
         # A nonce for each start of the process and a counter are as unique as a UUID and much cheaper.
         self._nonce = secrets.token_hex(8)
         self._counter = count(1)
@@ -116,9 +133,16 @@ class PolicyDecisionPoint:
         state = applied.state(store)
         return Moment(state, active_policy(state), self._clock(), age)
 
-    def moment_in_the_past(self, state: StoreState[LoadedPolicy], instant: Instant) -> Moment:
+    def moment_in_the_past(
+        self, state: StoreState[LoadedPolicy], instant: Instant, age: float | None = None
+    ) -> Moment:
         """Return the moment at which `state`, one of the past, decides as it did then. Raises NoPolicy."""
-        return Moment(state, active_policy(state), datetime_of(instant), None)
+        return Moment(state, active_policy(state), datetime_of(instant), age)
+
+    def has(self, store: str, token: ConsistencyToken) -> bool:
+        """Say whether a token is of `store`, and of this life of the database. Raises StoreNotFound."""
+        state = self._replica.applied.state(store)
+        return token[:2] == state.token[:2]
 
     async def decide(
         self, moment: Moment, question: Question, context_facts: Sequence[Fact]
@@ -136,9 +160,13 @@ class PolicyDecisionPoint:
                 moment,
                 question,
                 context_facts,
-                Budget(self._evaluation_steps),
+                Budget(self.evaluation_steps),
             )
-        return Decision(permitted, f"{self._nonce}-{next(self._counter)}")
+        return Decision(permitted, self.decision_id())
+
+    def decision_id(self) -> str:
+        """Return an id that no other decision has."""
+        return f"{self._nonce}-{next(self._counter)}"
 
     def _quickly(
         self, moment: Moment, question: Question, context_facts: Sequence[Fact]
@@ -150,7 +178,7 @@ class PolicyDecisionPoint:
             return None
         if not program.is_ready(question, moment.facts):
             return None
-        budget = Budget(min(_QUICK_STEPS, self._evaluation_steps))
+        budget = Budget(min(_QUICK_STEPS, self.evaluation_steps))
         try:
             return self._permits(moment, question, context_facts, budget)
         except EvaluationLimitReached:
@@ -159,21 +187,14 @@ class PolicyDecisionPoint:
     def _permits(
         self, moment: Moment, question: Question, context_facts: Sequence[Fact], budget: Budget
     ) -> bool:
-        policy, program = moment.policy.loaded
-        facts = moment.facts
-        if context_facts:
-            for index, fact in enumerate(context_facts):
-                try:
-                    policy.check_fact(fact)
-                except InvalidRequest as error:
-                    raise error.inside(f"context_facts[{index}]") from None
-            facts = facts.with_facts(context_facts)
+        facts = moment.facts_with(context_facts)
         now = int(moment.evaluated_at.timestamp())
-        return program.permits(question, facts, now, budget)
+        return moment.policy.loaded.program.permits(question, facts, now, budget)
 
     def close(self) -> None:
         """Let evaluations that run come to their end, and start no new ones."""
         self._workers.shutdown(cancel_futures=True)
+        self.long_work.close()
 
 
 def active_policy(state: StoreState[LoadedPolicy]) -> ActivePolicy[LoadedPolicy]:

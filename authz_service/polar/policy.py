@@ -70,17 +70,23 @@ class Policy:
 
         An id that nobody has heard of is fine; a misspelled type or action is not.
         """
-        self._check_type(actor, "actor")
+        self.check_type(actor.type, "actor.type")
         self.check_actor(actor.type)
-        self._check_type(resource, "resource")
+        self.check_type(resource.type, "resource.type")
         self.check_action(action, resource.type)
 
-    def check_actor(self, name: str) -> None:
+    def check_type(self, name: str, field: str) -> None:
+        """Raise UnknownType, for this field of a request, if the policy does not declare the type `name`."""
+        if name not in self.types:
+            known = did_you_mean(name, self.types) or "it declares none"
+            raise UnknownType(f"the policy has no type `{name}`; {known}", field=field)
+
+    def check_actor(self, name: str, field: str = "actor.type") -> None:
         """Raise UnknownType if values of the type `name` cannot be permitted anything."""
         if name not in self.actors:
             known = did_you_mean(name, self.actors) or "no type is permitted anything"
             message = f"the policy permits nothing to the type `{name}`; {known}"
-            raise UnknownType(message, field="actor.type")
+            raise UnknownType(message, field=field)
 
     def check_action(self, action: str, resource_type: str) -> None:
         """Raise UnknownAction if the declared type `resource_type` has no such action."""
@@ -101,9 +107,3 @@ class Policy:
     def accepts(self, fact: Fact) -> bool:
         """Say whether some rule can use `fact`."""
         return self.shapes.accept(fact)
-
-    def _check_type(self, entity: Value, role: str) -> None:
-        if entity.type not in self.types:
-            known = did_you_mean(entity.type, self.types) or "it declares none"
-            message = f"the policy has no type `{entity.type}`; {known}"
-            raise UnknownType(message, field=f"{role}.type")

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -30,12 +31,13 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client.registry import Collector
 
 from authz_service.engine.engines import LoadedPolicy
-from authz_service.errors import AuthzError
+from authz_service.errors import AuthzError, StoreUnavailable
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
 from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
+from authz_service.pdp.lists import Lists
 from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.replica.follower import Follower
 from authz_service.replica.past import PastStates
@@ -46,6 +48,8 @@ from authz_service.server.codec import DEFAULT_STORE
 from authz_service.server.fact_service import FactService
 from authz_service.server.follow import PolicyFollower
 from authz_service.server.garbage import uncollected
+from authz_service.server.lists import ListRpcs
+from authz_service.server.moments import Moments
 from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, made_elsewhere, prepared
 from authz_service.server.snapshots import keep_snapshot_file
@@ -133,6 +137,7 @@ class Server:
             evaluation_steps=settings.evaluation_steps,
             max_staleness=settings.max_staleness_seconds,
         )
+        self._lists = Lists(self._pdp.long_work, list_steps=settings.list_steps)
         self._follower = Follower(self._replica)
         self._past: PastStates[LoadedPolicy] = PastStates(
             self._store,
@@ -169,6 +174,9 @@ class Server:
         with uncollected():
             if file is None or not self._replica.load_file(file):
                 self._replica.load()
+        # Known from now on, so that pages go on while the database is away.
+        with suppress(StoreUnavailable):
+            self._store.signing_key()
 
     def _goes_on(self) -> bool:
         """Say that a policy which came with the log is never given up, and that this is not hung meanwhile."""
@@ -259,10 +267,13 @@ class Server:
         _log.info("stopped")
 
     def _add_services(self, server: aio.Server) -> None:
+        freshness = Freshness(self._replica, self._follower, self._past)
+        moments = Moments(self._pdp, freshness)
         add_AuthorizationServiceServicer_to_server(
             AuthorizationService(
                 self._pdp,
-                Freshness(self._replica, self._follower, self._past),
+                moments,
+                ListRpcs(self._pdp, self._lists, moments, freshness, self._store.signing_key),
                 self._telemetry,
                 max_batch_questions=self._settings.max_batch_questions,
             ),
@@ -290,6 +301,7 @@ class Server:
         while not self._stopped.is_set():
             await self._refresh_health()
             self._past.forget_idle()
+            self._lists.forget_idle()
             try:
                 async with asyncio.timeout(_HEALTH_SECONDS):
                     await self._stopped.wait()

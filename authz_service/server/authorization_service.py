@@ -1,32 +1,23 @@
 """AuthorizationService: decode, ask the decision point, encode."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from authz.v1 import authorization_service_pb2 as pb
+from authz.v1 import list_pb2
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
 
-from authz_service.errors import (
-    AuthzError,
-    Compacted,
-    DeadlinePassed,
-    RevisionUnknown,
-    TokenOfAnotherStore,
-)
-from authz_service.facts.instant import instant_of
-from authz_service.pdp.consistency import (
-    AsOf,
-    AtLeastAsFresh,
-    Consistency,
-    Exactly,
-    Freshness,
-    FullyConsistent,
-)
-from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint, utc_now
-from authz_service.server import codec
+from authz_service.errors import AuthzError, DeadlinePassed, InvalidRequest, MalformedValue
+from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
+from authz_service.pdp.many import decide_many
+from authz_service.server import codec, many
 from authz_service.server.boundary import Rpc, has_expired
-from authz_service.server.demands import consistency, field_of
-from authz_service.server.status import TABLE
+from authz_service.server.lists import ListRpcs
+from authz_service.server.moments import Moments
 from authz_service.telemetry import Telemetry
+
+_MANY_TIMES_MORE = 10
+"""So many more resources than questions one batch may have."""
 
 
 class AuthorizationService(AuthorizationServiceServicer):
@@ -35,13 +26,15 @@ class AuthorizationService(AuthorizationServiceServicer):
     def __init__(
         self,
         pdp: PolicyDecisionPoint,
-        freshness: Freshness,
+        moments: Moments,
+        lists: ListRpcs,
         telemetry: Telemetry,
         *,
         max_batch_questions: int,
     ) -> None:
         self._pdp = pdp
-        self._freshness = freshness
+        self._moments = moments
+        self._lists = lists
         self._telemetry = telemetry
         self._max_batch_questions = max_batch_questions
 
@@ -51,7 +44,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         context: Rpc,
     ) -> pb.AuthorizeResponse:
         if request.HasField("consistency"):
-            moment = await self._demanded(request, context)
+            moment = await self._moments.demanded(request, context)
         else:
             moment = self._pdp.moment(codec.store_name(request.store))
         decision = await self._decide(moment, request)
@@ -67,65 +60,71 @@ class AuthorizationService(AuthorizationServiceServicer):
     async def BatchAuthorize(  # noqa: N802
         self, request: pb.BatchAuthorizeRequest, context: Rpc
     ) -> pb.BatchAuthorizeResponse:
-        codec.check_count(len(request.questions), self._max_batch_questions, "questions")
-        if request.HasField("consistency"):
-            moment = await self._demanded(request, context)
-        else:
-            moment = self._pdp.moment(codec.store_name(request.store))
-        results = []
+        self._check_batch(request)
+        moment = await self._moments.of(request, context)
+        results: list[pb.QuestionResult] = []
+        decisions: pb.ManyDecisions | None = None
+        if request.HasField("many_resources"):
+            decisions = await self._decide_many(moment, request.many_resources)
         for question in request.questions:
-            if has_expired(context):
-                message = "the deadline passed before all questions were decided"
-                raise DeadlinePassed(message)
+            _check_deadline(context)
             results.append(await self._result(moment, question))
             await asyncio.sleep(0)  # other callers get their turn between two questions
+        _check_deadline(context)
         return pb.BatchAuthorizeResponse(
             results=results,
             consistency_token=str(moment.state.token),
             policy_version=moment.policy.version.version,
             evaluated_at=codec.timestamp(moment.evaluated_at),
             age=None if moment.age is None else codec.duration(moment.age),
+            many_decisions=decisions,
         )
 
-    async def _demanded(
-        self, request: pb.AuthorizeRequest | pb.BatchAuthorizeRequest, rpc: Rpc
-    ) -> Moment:
-        """Return a moment that meets what `request` demands, as soon as there is one."""
-        store = codec.store_name(request.store)
-        demand = consistency(request.consistency, instant_of(utc_now()))
-        if demand is None:
-            return self._pdp.moment(store)
-        try:
-            moment = await self._met(store, demand, rpc.time_remaining())
-        except (RevisionUnknown, TokenOfAnotherStore, Compacted) as error:
-            error.field = field_of(demand)
-            raise
-        if has_expired(rpc):
-            message = "the deadline passed before the demanded state was there"
-            raise DeadlinePassed(message)
-        return moment
+    def ListResources(  # noqa: N802
+        self, request: pb.ListResourcesRequest, context: Rpc
+    ) -> AsyncIterator[list_pb2.ListResourcesResponse]:
+        return self._lists.resources(request, context)
 
-    async def _met(self, store: str, demand: Consistency, seconds: float | None) -> Moment:
-        match demand:
-            case AtLeastAsFresh() | FullyConsistent():
-                applied = await self._freshness.reached(store, demand, seconds)
-                return self._pdp.moment_of(store, applied)
-            case Exactly() | AsOf():
-                state, instant = await self._freshness.past(store, demand, seconds)
-                return self._pdp.moment_in_the_past(state, instant)
+    def ListActors(  # noqa: N802
+        self, request: pb.ListActorsRequest, context: Rpc
+    ) -> AsyncIterator[list_pb2.ListActorsResponse]:
+        return self._lists.actors(request, context)
+
+    async def ListActions(  # noqa: N802
+        self, request: pb.ListActionsRequest, context: Rpc
+    ) -> list_pb2.ListActionsResponse:
+        return await self._lists.actions(request, context)
+
+    def _check_batch(self, request: pb.BatchAuthorizeRequest) -> None:
+        codec.check_count(len(request.questions), self._max_batch_questions, "questions")
+        if not request.HasField("many_resources"):
+            return
+        if request.questions:
+            text = "a batch has either `questions` or `many_resources`; send two"
+            raise MalformedValue(text, field="many_resources")
+        most = _MANY_TIMES_MORE * self._max_batch_questions
+        count = len(request.many_resources.resource_ids)
+        codec.check_count(count, most, "many_resources.resource_ids")
+
+    async def _decide_many(self, moment: Moment, message: pb.ManyResources) -> pb.ManyDecisions:
+        # So many ids take a while to be read and answered, too, in which others could not ask.
+        run = self._pdp.long_work.run
+        try:
+            asked = await run(lambda _: many.asked(message))
+            decided = await decide_many(self._pdp, moment, asked.questions, asked.context_facts)
+        except InvalidRequest as error:
+            raise error.inside("many_resources") from None
+        decision_id = self._pdp.decision_id()
+        answer = await run(lambda _: many.answered(asked, decided, decision_id))
+        for outcome, count in answer.counts.items():
+            self._telemetry.decisions[moment.state.store, outcome] += count
+        return answer.message
 
     async def _result(self, moment: Moment, question: pb.Question) -> pb.QuestionResult:
         try:
             decision = await self._decide(moment, question)
         except AuthzError as error:
-            return pb.QuestionResult(
-                error=pb.QuestionError(
-                    code=TABLE[type(error)].value[0],
-                    reason=error.reason,
-                    message=error.message,
-                    field=error.field,
-                )
-            )
+            return pb.QuestionResult(error=many.error_message(error))
         return pb.QuestionResult(decision=_decision(decision), decision_id=decision.decision_id)
 
     async def _decide(self, moment: Moment, message: codec.AnyQuestion) -> Decision:
@@ -141,3 +140,9 @@ class AuthorizationService(AuthorizationServiceServicer):
 
 def _decision(decision: Decision) -> pb.Decision:
     return pb.DECISION_PERMIT if decision.permitted else pb.DECISION_DENY
+
+
+def _check_deadline(rpc: Rpc) -> None:
+    if has_expired(rpc):
+        message = "the deadline passed before all questions were decided"
+        raise DeadlinePassed(message)

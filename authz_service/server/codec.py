@@ -94,6 +94,25 @@ AnyRead = fact_service_pb2.ReadFactsRequest | fact_service_pb2.ExportFactsReques
 
 AnyQuestion = authorization_service_pb2.AuthorizeRequest | authorization_service_pb2.Question
 
+WithActor = (
+    AnyQuestion
+    | authorization_service_pb2.ManyResources
+    | authorization_service_pb2.ListResourcesRequest
+    | authorization_service_pb2.ListActionsRequest
+)
+WithAction = (
+    AnyQuestion
+    | authorization_service_pb2.ManyResources
+    | authorization_service_pb2.ListResourcesRequest
+    | authorization_service_pb2.ListActorsRequest
+)
+WithResource = (
+    AnyQuestion
+    | authorization_service_pb2.ListActorsRequest
+    | authorization_service_pb2.ListActionsRequest
+)
+WithContext = WithActor | WithAction
+
 
 def store_name(name: str) -> str:
     return name or DEFAULT_STORE
@@ -107,18 +126,39 @@ def new_store_name(name: str) -> str:
 
 def question(message: AnyQuestion) -> Question:
     """Raises MissingField or MalformedValue, naming the field."""
+    return Question(actor(message), action(message), resource(message))
+
+
+def actor(message: WithActor) -> Value:
     if not message.HasField("actor"):
         _missing("actor", "say who wants to act")
-    actor = _entity(message.actor, "actor")
+    return _entity(message.actor, "actor")
+
+
+def action(message: WithAction) -> str:
     if not message.action:
         _missing("action", "say what the actor wants to do")
     _check_id(message.action, "action")
+    return message.action
+
+
+def resource(message: WithResource) -> Value:
     if not message.HasField("resource"):
         _missing("resource", "say what the actor wants to act on")
-    return Question(actor, message.action, _entity(message.resource, "resource"))
+    return _entity(message.resource, "resource")
 
 
-def context_facts(message: AnyQuestion) -> Sequence[Fact]:
+def type_name(name: str, field: str) -> str:
+    _check_name(name, field)
+    return name
+
+
+def resource_id(text: str) -> str:
+    _check_id(text, "resource.id")
+    return text
+
+
+def context_facts(message: WithContext) -> Sequence[Fact]:
     check_count(len(message.context_facts), MAX_CONTEXT_FACTS, "context_facts")
     return [
         fact(inner, f"context_facts[{index}]") for index, inner in enumerate(message.context_facts)

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, WriteRequest
@@ -28,7 +28,7 @@ from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
-from authz_service.store import dialect, reading, schema, tenants, upkeep
+from authz_service.store import dialect, reading, schema, tables, tenants, upkeep
 from authz_service.store.committer import Committer
 from authz_service.store.database import Database
 from authz_service.store.pack import ActiveVersion, Pack, kept, store_number
@@ -76,6 +76,7 @@ class FactStore:
         self._engine = engine
         self._clock = clock
         self._keys_kept = keys_kept
+        self._signing_key: bytes | None = None
         self._database = Database(
             engine, partial(schema.bring_up_to_date, place=dialect.place(engine)), schema.move
         )
@@ -164,6 +165,14 @@ class FactStore:
             head = reading.read_head(connection)
             number = store_number(connection, store)
             return ConsistencyToken(head.incarnation, number, head.revision)
+
+    def signing_key(self) -> bytes:
+        """Return what all processes of this database sign page tokens with. Read once."""
+        if self._signing_key is None:
+            with self._database.reading() as connection:
+                row = connection.execute(select(tables.signing)).one()
+            self._signing_key = bytes.fromhex(row.key)
+        return self._signing_key
 
     # Stores.
 

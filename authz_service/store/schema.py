@@ -30,7 +30,7 @@ from authz_service.store.tenants import DEFAULT_NUMBER, DEFAULT_STORE
 
 _log = structlog.get_logger("authz.store")
 
-NEWEST: Final = "3"
+NEWEST: Final = "4"
 """The last migration, whose outcome is what `tables` says."""
 
 _FIRST: Final = "1"
@@ -85,6 +85,7 @@ def _make(connection: Connection) -> None:
     connection.execute(
         insert(tables.head).values(id=1, incarnation="", revision=0, committed_at=0, compacted_to=0)
     )
+    connection.execute(insert(tables.signing).values(id=1, key=secrets.token_hex(32)))
     connection.execute(
         insert(tables.stores).values(number=DEFAULT_NUMBER, name=DEFAULT_STORE, revision=0)
     )

@@ -29,6 +29,14 @@ head = Table(
     Column("lineage", TEXT),
 )
 
+# One row: the key by which the processes know what one of them has signed.
+signing = Table(
+    "signing",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("key", TEXT, nullable=False),
+)
+
 # `number` is the revision that made the store, 0 for the default one: no two stores ever have the same.
 # `revision` is the last one that belongs to it.
 stores = Table(

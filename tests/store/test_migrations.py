@@ -15,7 +15,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value
 from authz_service.store import schema, tables
 from authz_service.store.fact_store import FactStore
-from authz_service.store.migrations.versions import first, history, lineage
+from authz_service.store.migrations.versions import first, history, lineage, signing
 
 # As the first version made it, before there were migrations.
 FIRST = """
@@ -127,5 +127,6 @@ def test_a_schema_of_the_future_is_refused(url: str) -> None:
 def test_the_newest_migration_is_the_one_that_the_program_needs() -> None:
     assert (first.down_revision, history.down_revision) == (None, first.revision)
     assert lineage.down_revision == history.revision
-    assert lineage.revision == schema.NEWEST
+    assert signing.down_revision == lineage.revision
+    assert signing.revision == schema.NEWEST
     assert set(tables.metadata.tables) > {"head", "facts", "past_facts", "changes"}

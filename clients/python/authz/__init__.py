@@ -27,7 +27,9 @@ from authz._consistency import (
 )
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
+from authz._entity_list import AsyncEntityList, EntityList
 from authz._fact import Fact, FactPattern, StoredFact, parse_facts
+from authz._lists import ActionList, EntityPage, ListOrigin
 from authz._pending import Pending
 from authz._results import (
     EntityDeleted,
@@ -49,6 +51,7 @@ from authz.errors import (
     FactsOrphaned,
     InvalidRequest,
     LimitReached,
+    NotEnumerable,
     NotFound,
     NotReady,
     PolicyRejected,
@@ -61,11 +64,13 @@ from authz.errors import (
 
 __all__ = [
     "ANY",
+    "ActionList",
     "AlreadyExists",
     "Answer",
     "AnyOf",
     "AsOf",
     "AsyncClient",
+    "AsyncEntityList",
     "AsyncExport",
     "AtLeastAsFresh",
     "AuthzError",
@@ -77,6 +82,8 @@ __all__ = [
     "Diagnostic",
     "Entity",
     "EntityDeleted",
+    "EntityList",
+    "EntityPage",
     "Exactly",
     "Export",
     "Fact",
@@ -87,7 +94,9 @@ __all__ = [
     "ImportResult",
     "InvalidRequest",
     "LimitReached",
+    "ListOrigin",
     "MinimizeLatency",
+    "NotEnumerable",
     "NotFound",
     "NotReady",
     "Pending",

@@ -13,12 +13,13 @@ import grpc.aio
 
 from authz import _calls as calls
 from authz import _streams as streams
+from authz._async_lists import AsyncLists
 from authz._call import Call, Result, stated_text
 from authz._carried import CarriedTokens
 from authz._consistency import Consistency
 from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
-from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_pattern, to_stored
+from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern, to_stored
 from authz._pending import Pending
 from authz._results import (
     EntityDeleted,
@@ -33,7 +34,7 @@ from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
 from authz._writes import Writes
-from authz.errors import ServiceError, Unavailable
+from authz.errors import AuthzError, ServiceError, Unavailable, UnexpectedAnswer
 
 
 class AsyncExport(AsyncIterator[StoredFact]):
@@ -69,7 +70,7 @@ class AsyncExport(AsyncIterator[StoredFact]):
         await self._facts.aclose()
 
 
-class AsyncClient:
+class AsyncClient(AsyncLists):
     """Client for asyncio: the same calls and the same promises, and every answer is awaited.
 
     Bad arguments raise at the call, everything else at the `await`. It can be created anywhere,
@@ -148,6 +149,28 @@ class AsyncClient:
         wanted = tuple(map(to_question, questions))
         demand, carried = self._carried.demand(consistency)
         call = calls.authorize_batch(self._settings.store, wanted, demand)
+        return self._start(self._carried.answering(call, carried, batch_token), timeout)
+
+    def authorize_many(
+        self,
+        actor: Entity | str,
+        action: str,
+        resources: Iterable[Entity | str],
+        *,
+        context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
+        timeout: float | None = None,
+    ) -> Pending[list[Answer]]:
+        """See Client.authorize_many."""
+        demand, carried = self._carried.demand(consistency)
+        call = calls.authorize_many(
+            self._settings.store,
+            to_entity(actor),
+            action,
+            tuple(map(to_entity, resources)),
+            to_facts(context_facts),
+            demand,
+        )
         return self._start(self._carried.answering(call, carried, batch_token), timeout)
 
     def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
@@ -336,6 +359,23 @@ class AsyncClient:
             else:
                 following.check_end()
                 return
+
+    async def _begin(
+        self, call: Call[Result], seconds: float
+    ) -> tuple[Result, AsyncGenerator[Result, None]]:
+        """Return the first part of a stream, which is tried again until it is there, and the other parts."""
+        attempts = Attempts(seconds, repeatable=call.repeatable)
+        while True:
+            answers = self._stream(call, attempts.time_left())
+            try:
+                return await anext(answers), answers
+            except StopAsyncIteration:
+                raise UnexpectedAnswer("the service sent nothing") from None
+            except AuthzError as error:
+                if self._is_closed:
+                    raise
+                pause = attempts.pause_after(error)
+            await asyncio.sleep(pause)
 
     async def _stream(
         self, call: Call[Result], seconds: float | None

@@ -1,6 +1,6 @@
 """The calls that are one request and one answer: what each sends, and what each makes of the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -17,7 +17,7 @@ from authz._call import (
 from authz._consistency import Consistency, consistency_message
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
-from authz._fact import FactPattern, StoredFact
+from authz._fact import Fact, FactPattern, StoredFact
 from authz._results import (
     EntityDeleted,
     Policy,
@@ -27,6 +27,7 @@ from authz._results import (
     WriteResult,
 )
 from authz._status import error_of_question, read_diagnostic
+from authz._text import malformed
 from authz._wire import (
     Moment,
     entity_message,
@@ -148,17 +149,77 @@ def _read_answer(
             return Answer(error_of_question(result.error))
         case "decision":
             return Answer(
-                Decision(
-                    permitted=_permitted(result.decision),
-                    id=stated_text(result.decision_id, "decision_id"),
-                    policy_version=stated_version(batch.policy_version),
-                    evaluated_at=stated_time(batch, "evaluated_at"),
-                    consistency_token=stated_text(batch.consistency_token, "consistency_token"),
-                    age=_age(batch),
+                _batch_decision(
+                    result.decision, stated_text(result.decision_id, "decision_id"), batch
                 )
             )
         case _:
             raise UnexpectedAnswer("a question has neither a decision nor an error")
+
+
+def _batch_decision(
+    decision: int, decision_id: str, batch: authorization_pb.BatchAuthorizeResponse
+) -> Decision:
+    return Decision(
+        permitted=_permitted(decision),
+        id=decision_id,
+        policy_version=stated_version(batch.policy_version),
+        evaluated_at=stated_time(batch, "evaluated_at"),
+        consistency_token=stated_text(batch.consistency_token, "consistency_token"),
+        age=_age(batch),
+    )
+
+
+@refusing_the_unrepresentable()
+def authorize_many(
+    store: str,
+    actor: Entity,
+    action: str,
+    resources: tuple[Entity, ...],
+    context_facts: Iterable[Fact],
+    demand: Consistency | None,
+) -> Call[list[Answer]]:
+    types = {resource.type for resource in resources}
+    if len(types) != 1:
+        found = ", ".join(sorted(types)) or "none"
+        raise malformed(f"expected resources of one type, found {found}")
+    request = authorization_pb.BatchAuthorizeRequest(
+        store=store,
+        many_resources=authorization_pb.ManyResources(
+            actor=entity_message(actor),
+            action=action,
+            resource_type=types.pop(),
+            resource_ids=[resource.id for resource in resources],
+            context_facts=map(fact_message, context_facts),
+        ),
+        consistency=_demanded(demand),
+    )
+
+    def read(response: authorization_pb.BatchAuthorizeResponse) -> list[Answer]:
+        many = response.many_decisions
+        _require_as_many(len(resources), "decisions", len(many.decisions))
+        stated_text(many.decision_id, "decision_id")
+        return [
+            _many_answer(place, decision, response) for place, decision in enumerate(many.decisions)
+        ]
+
+    return Call(
+        "/authz.v1.AuthorizationService/BatchAuthorize",
+        request.SerializeToString(),
+        reading(authorization_pb.BatchAuthorizeResponse, read),
+        repeatable=True,
+    )
+
+
+def _many_answer(
+    place: int, decision: int, batch: authorization_pb.BatchAuthorizeResponse
+) -> Answer:
+    many = batch.many_decisions
+    if place in many.errors:
+        if decision != authorization_pb.DECISION_UNSPECIFIED:
+            raise UnexpectedAnswer("a question has both a decision and an error")
+        return Answer(error_of_question(many.errors[place]))
+    return Answer(_batch_decision(decision, f"{many.decision_id}.{place}", batch))
 
 
 @refusing_the_unrepresentable()

@@ -18,7 +18,7 @@ from authz._carried import CarriedTokens
 from authz._consistency import Consistency
 from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
-from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_pattern
+from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern
 from authz._results import (
     EntityDeleted,
     FactChange,
@@ -31,8 +31,9 @@ from authz._results import (
 from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
+from authz._sync_lists import Lists
 from authz._writes import Writes
-from authz.errors import AuthzError, ServiceError, Unavailable
+from authz.errors import AuthzError, ServiceError, Unavailable, UnexpectedAnswer
 
 
 class Export(Iterator[StoredFact]):
@@ -68,7 +69,7 @@ class Export(Iterator[StoredFact]):
         self._facts.close()
 
 
-class Client:
+class Client(Lists):
     """Asks the service, and waits for the answer. Safe to share between threads.
 
     Every call raises an AuthzError if it has no answer by its timeout, which is in seconds and
@@ -169,6 +170,32 @@ class Client:
         wanted = tuple(map(to_question, questions))
         demand, carried = self._carried.demand(consistency)
         call = calls.authorize_batch(self._settings.store, wanted, demand)
+        return self._ask(self._carried.answering(call, carried, batch_token), timeout)
+
+    def authorize_many(
+        self,
+        actor: Entity | str,
+        action: str,
+        resources: Iterable[Entity | str],
+        *,
+        context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
+        timeout: float | None = None,
+    ) -> list[Answer]:
+        """Decide for many resources of one type whether `actor` may perform `action`, against one snapshot.
+
+        The answers are in the order of `resources`, and each is an answer or an error of its own, like
+        those of `authorize_batch`. What concerns all of them raises. Costs less, and takes ten times as many.
+        """
+        demand, carried = self._carried.demand(consistency)
+        call = calls.authorize_many(
+            self._settings.store,
+            to_entity(actor),
+            action,
+            tuple(map(to_entity, resources)),
+            to_facts(context_facts),
+            demand,
+        )
         return self._ask(self._carried.answering(call, carried, batch_token), timeout)
 
     def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
@@ -371,6 +398,24 @@ class Client:
             else:
                 following.check_end()
                 return
+
+    def _begin(
+        self, call: Call[Result], seconds: float
+    ) -> tuple[Result, Generator[Result, None, None]]:
+        """Return the first part of a stream, which is tried again until it is there, and the other parts."""
+        self._require_open()
+        attempts = Attempts(seconds, repeatable=call.repeatable)
+        while True:
+            answers = self._stream(call, attempts.time_left())
+            try:
+                return next(answers), answers
+            except StopIteration:
+                raise UnexpectedAnswer("the service sent nothing") from None
+            except AuthzError as error:
+                if self._is_closed:
+                    raise
+                pause = attempts.pause_after(error)
+            time.sleep(pause)
 
     def _stream(self, call: Call[Result], timeout: float | None) -> Generator[Result, None, None]:
         """Yield what the service sends; whoever stops reading ends the call."""

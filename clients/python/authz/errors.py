@@ -14,6 +14,7 @@ AuthzError
   DeadlineExceeded   DEADLINE_EXCEEDED: no answer in time
   Unavailable        UNAVAILABLE: the service cannot be reached, or asks to come back later
   ServiceError       any other status
+  NotEnumerable      a list of any value but some was gone through, which has no end
   UnexpectedAnswer   an answer came, but it is not one this client can vouch for
 
 None of them says anything about the decision: an error is neither a permit nor a deny.
@@ -158,6 +159,13 @@ class Unavailable(AuthzError):
 
 class ServiceError(AuthzError):
     """The call failed with a status that this client attaches no meaning to; see `code`."""
+
+
+class NotEnumerable(AuthzError):
+    """It is permitted for any value of the type but some, so there is no end of them to go through.
+
+    The list is as good as any other: see its `is_any_except` and `exceptions`.
+    """
 
 
 class UnexpectedAnswer(AuthzError):

@@ -14,6 +14,7 @@ from authz.v1 import authorization_service_pb2 as authorization_pb
 from authz.v1 import authorization_service_pb2_grpc as authorization_grpc
 from authz.v1 import fact_service_pb2 as fact_pb
 from authz.v1 import fact_service_pb2_grpc as fact_grpc
+from authz.v1 import list_pb2 as list_pb
 from authz.v1 import policy_service_pb2 as policy_pb
 from authz.v1 import policy_service_pb2_grpc as policy_grpc
 from authz.v1 import store_service_pb2 as store_pb
@@ -72,8 +73,8 @@ class ScriptedService(
         self.whole.append(not gone.wait(_GONE_SECONDS))
         return self._play(given, rpc)
 
-    ExportFacts = WatchFacts = _play_stream
-    Authorize = BatchAuthorize = _play
+    ExportFacts = WatchFacts = ListResources = ListActors = _play_stream
+    Authorize = BatchAuthorize = ListActions = _play
     WriteFacts = ReadFacts = DeleteEntity = _play
     CreateStore = ListStores = DeleteStore = _play
     PublishPolicy = GetPolicy = _play
@@ -166,13 +167,22 @@ DENY = answer(decided(authorization_pb.DECISION_DENY))
 UNAVAILABLE = fail(grpc.StatusCode.UNAVAILABLE)
 
 
-def oblige(request: Message, _rpc: grpc.ServicerContext) -> Message:  # noqa: C901
+def oblige(request: Message, _rpc: grpc.ServicerContext) -> Any:  # noqa: C901
     """Answer any request as a content service would: permit, store, publish."""
     match request:
         case authorization_pb.AuthorizeRequest():
             return decided()
         case authorization_pb.BatchAuthorizeRequest():
-            return decided_batch(*(_permit for _ in request.questions))
+            batch = decided_batch(*(_permit for _ in request.questions))
+            permits = [authorization_pb.DECISION_PERMIT] * len(request.many_resources.resource_ids)
+            batch.many_decisions.decisions.extend(permits)
+            batch.many_decisions.decision_id = "decision-1"
+            return batch
+        case authorization_pb.ListResourcesRequest():
+            whole = list_pb.ListEnd(complete=True)
+            return [list_pb.ListResourcesResponse(origin=_EMPTY_LIST, end=whole)]
+        case authorization_pb.ListActionsRequest():
+            return list_pb.ListActionsResponse(origin=_EMPTY_LIST)
         case fact_pb.WriteFactsRequest():
             return fact_pb.WriteFactsResponse(
                 outcomes=[_outcome(write) for write in request.writes],
@@ -201,6 +211,13 @@ def oblige(request: Message, _rpc: grpc.ServicerContext) -> Message:  # noqa: C9
             )
     raise AssertionError(request)
 
+
+_EMPTY_LIST = list_pb.ListOrigin(
+    consistency_token="token-1",
+    policy_version=3,
+    evaluated_at=NOON_MESSAGE,
+    form=list_pb.LIST_FORM_ONLY,
+)
 
 _permit = authorization_pb.QuestionResult(
     decision=authorization_pb.DECISION_PERMIT, decision_id="decision-1"

@@ -50,7 +50,7 @@ def test_the_whole_tree_is_public_and_drawn():
         cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, AuthzError)
     ]
 
-    assert len(tree) == 15
+    assert len(tree) == 16
     for cls in tree:
         assert cls.__name__ in authz.__all__
         assert cls.__name__ in errors.__doc__

@@ -1,6 +1,7 @@
 import datetime
 
 from authz.v1 import fact_pb2 as _fact_pb2
+from authz.v1 import list_pb2 as _list_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -74,14 +75,30 @@ class AuthorizeResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision_id: _Optional[str] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class BatchAuthorizeRequest(_message.Message):
-    __slots__ = ("store", "questions", "consistency")
+    __slots__ = ("store", "questions", "consistency", "many_resources")
     STORE_FIELD_NUMBER: _ClassVar[int]
     QUESTIONS_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    MANY_RESOURCES_FIELD_NUMBER: _ClassVar[int]
     store: str
     questions: _containers.RepeatedCompositeFieldContainer[Question]
     consistency: Consistency
-    def __init__(self, store: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[Question, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...
+    many_resources: ManyResources
+    def __init__(self, store: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[Question, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., many_resources: _Optional[_Union[ManyResources, _Mapping]] = ...) -> None: ...
+
+class ManyResources(_message.Message):
+    __slots__ = ("actor", "action", "resource_type", "resource_ids", "context_facts")
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_IDS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    actor: _fact_pb2.Entity
+    action: str
+    resource_type: str
+    resource_ids: _containers.RepeatedScalarFieldContainer[str]
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    def __init__(self, actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource_type: _Optional[str] = ..., resource_ids: _Optional[_Iterable[str]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ...) -> None: ...
 
 class Question(_message.Message):
     __slots__ = ("actor", "action", "resource", "context_facts")
@@ -96,18 +113,37 @@ class Question(_message.Message):
     def __init__(self, actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ...) -> None: ...
 
 class BatchAuthorizeResponse(_message.Message):
-    __slots__ = ("results", "consistency_token", "policy_version", "evaluated_at", "age")
+    __slots__ = ("results", "consistency_token", "policy_version", "evaluated_at", "age", "many_decisions")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
     AGE_FIELD_NUMBER: _ClassVar[int]
+    MANY_DECISIONS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[QuestionResult]
     consistency_token: str
     policy_version: int
     evaluated_at: _timestamp_pb2.Timestamp
     age: _duration_pb2.Duration
-    def __init__(self, results: _Optional[_Iterable[_Union[QuestionResult, _Mapping]]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    many_decisions: ManyDecisions
+    def __init__(self, results: _Optional[_Iterable[_Union[QuestionResult, _Mapping]]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., many_decisions: _Optional[_Union[ManyDecisions, _Mapping]] = ...) -> None: ...
+
+class ManyDecisions(_message.Message):
+    __slots__ = ("decisions", "errors", "decision_id")
+    class ErrorsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: QuestionError
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[_Union[QuestionError, _Mapping]] = ...) -> None: ...
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    decisions: _containers.RepeatedScalarFieldContainer[Decision]
+    errors: _containers.MessageMap[int, QuestionError]
+    decision_id: str
+    def __init__(self, decisions: _Optional[_Iterable[_Union[Decision, str]]] = ..., errors: _Optional[_Mapping[int, QuestionError]] = ..., decision_id: _Optional[str] = ...) -> None: ...
 
 class QuestionResult(_message.Message):
     __slots__ = ("decision", "error", "decision_id")
@@ -130,3 +166,57 @@ class QuestionError(_message.Message):
     message: str
     field: str
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+
+class ListResourcesRequest(_message.Message):
+    __slots__ = ("store", "actor", "action", "resource_type", "context_facts", "consistency", "page_size", "page_token")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    actor: _fact_pb2.Entity
+    action: str
+    resource_type: str
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    consistency: Consistency
+    page_size: int
+    page_token: str
+    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource_type: _Optional[str] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListActorsRequest(_message.Message):
+    __slots__ = ("store", "actor_type", "action", "resource", "context_facts", "consistency", "page_size", "page_token")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    actor_type: str
+    action: str
+    resource: _fact_pb2.Entity
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    consistency: Consistency
+    page_size: int
+    page_token: str
+    def __init__(self, store: _Optional[str] = ..., actor_type: _Optional[str] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListActionsRequest(_message.Message):
+    __slots__ = ("store", "actor", "resource", "context_facts", "consistency")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    actor: _fact_pb2.Entity
+    resource: _fact_pb2.Entity
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    consistency: Consistency
+    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from authz.v1 import authorization_service_pb2 as authz_dot_v1_dot_authorization__service__pb2
+from authz.v1 import list_pb2 as authz_dot_v1_dot_list__pb2
 
 GRPC_GENERATED_VERSION = '1.80.0'
 GRPC_VERSION = grpc.__version__
@@ -45,6 +46,21 @@ class AuthorizationServiceStub(object):
                 request_serializer=authz_dot_v1_dot_authorization__service__pb2.BatchAuthorizeRequest.SerializeToString,
                 response_deserializer=authz_dot_v1_dot_authorization__service__pb2.BatchAuthorizeResponse.FromString,
                 _registered_method=True)
+        self.ListResources = channel.unary_stream(
+                '/authz.v1.AuthorizationService/ListResources',
+                request_serializer=authz_dot_v1_dot_authorization__service__pb2.ListResourcesRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_list__pb2.ListResourcesResponse.FromString,
+                _registered_method=True)
+        self.ListActors = channel.unary_stream(
+                '/authz.v1.AuthorizationService/ListActors',
+                request_serializer=authz_dot_v1_dot_authorization__service__pb2.ListActorsRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_list__pb2.ListActorsResponse.FromString,
+                _registered_method=True)
+        self.ListActions = channel.unary_unary(
+                '/authz.v1.AuthorizationService/ListActions',
+                request_serializer=authz_dot_v1_dot_authorization__service__pb2.ListActionsRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_list__pb2.ListActionsResponse.FromString,
+                _registered_method=True)
 
 
 class AuthorizationServiceServicer(object):
@@ -75,6 +91,36 @@ class AuthorizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListResources(self, request, context):
+        """Lists the resources of one type on which an actor may perform an action: those for which Authorize
+        permits, all of them. Without `page_size` the whole list is streamed, else one page.
+
+        The first message has the `origin`, the last one the `end`. Nothing is sent before the list is whole in
+        the server's memory, so a limit, a deadline and any other failure is an error and never a short list.
+
+        Errors: those of Authorize; with a page token also INVALID_ARGUMENT (it is of another request or store,
+        or was changed), OUT_OF_RANGE (the history of its state is no longer kept; begin anew) and
+        FAILED_PRECONDITION (it is of the database before it was restored).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListActors(self, request, context):
+        """Lists the actors of one type that may perform an action on a resource. As ListResources.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListActions(self, request, context):
+        """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
+        Authorize.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthorizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +133,21 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.BatchAuthorize,
                     request_deserializer=authz_dot_v1_dot_authorization__service__pb2.BatchAuthorizeRequest.FromString,
                     response_serializer=authz_dot_v1_dot_authorization__service__pb2.BatchAuthorizeResponse.SerializeToString,
+            ),
+            'ListResources': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListResources,
+                    request_deserializer=authz_dot_v1_dot_authorization__service__pb2.ListResourcesRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_list__pb2.ListResourcesResponse.SerializeToString,
+            ),
+            'ListActors': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListActors,
+                    request_deserializer=authz_dot_v1_dot_authorization__service__pb2.ListActorsRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_list__pb2.ListActorsResponse.SerializeToString,
+            ),
+            'ListActions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListActions,
+                    request_deserializer=authz_dot_v1_dot_authorization__service__pb2.ListActionsRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_list__pb2.ListActionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -144,6 +205,87 @@ class AuthorizationService(object):
             '/authz.v1.AuthorizationService/BatchAuthorize',
             authz_dot_v1_dot_authorization__service__pb2.BatchAuthorizeRequest.SerializeToString,
             authz_dot_v1_dot_authorization__service__pb2.BatchAuthorizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authz.v1.AuthorizationService/ListResources',
+            authz_dot_v1_dot_authorization__service__pb2.ListResourcesRequest.SerializeToString,
+            authz_dot_v1_dot_list__pb2.ListResourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListActors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authz.v1.AuthorizationService/ListActors',
+            authz_dot_v1_dot_authorization__service__pb2.ListActorsRequest.SerializeToString,
+            authz_dot_v1_dot_list__pb2.ListActorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListActions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authz.v1.AuthorizationService/ListActions',
+            authz_dot_v1_dot_authorization__service__pb2.ListActionsRequest.SerializeToString,
+            authz_dot_v1_dot_list__pb2.ListActionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from authz.v1 import authorization_service_pb2 as _authorization_service_pb2
+from authz.v1 import list_pb2 as _list_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
@@ -49,6 +50,23 @@ class AuthorizationServiceStub:
     """Decides many questions against one snapshot and one time. Each question is answered or fails on
     its own; the call fails as a whole only for what concerns all of them (store, policy, size).
     """
+    ListResources: _grpc.UnaryStreamMultiCallable[_authorization_service_pb2.ListResourcesRequest, _list_pb2.ListResourcesResponse]
+    """Lists the resources of one type on which an actor may perform an action: those for which Authorize
+    permits, all of them. Without `page_size` the whole list is streamed, else one page.
+
+    The first message has the `origin`, the last one the `end`. Nothing is sent before the list is whole in
+    the server's memory, so a limit, a deadline and any other failure is an error and never a short list.
+
+    Errors: those of Authorize; with a page token also INVALID_ARGUMENT (it is of another request or store,
+    or was changed), OUT_OF_RANGE (the history of its state is no longer kept; begin anew) and
+    FAILED_PRECONDITION (it is of the database before it was restored).
+    """
+    ListActors: _grpc.UnaryStreamMultiCallable[_authorization_service_pb2.ListActorsRequest, _list_pb2.ListActorsResponse]
+    """Lists the actors of one type that may perform an action on a resource. As ListResources."""
+    ListActions: _grpc.UnaryUnaryMultiCallable[_authorization_service_pb2.ListActionsRequest, _list_pb2.ListActionsResponse]
+    """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
+    Authorize.
+    """
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -70,6 +88,23 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     BatchAuthorize: _aio.UnaryUnaryMultiCallable[_authorization_service_pb2.BatchAuthorizeRequest, _authorization_service_pb2.BatchAuthorizeResponse]  # type: ignore[assignment]
     """Decides many questions against one snapshot and one time. Each question is answered or fails on
     its own; the call fails as a whole only for what concerns all of them (store, policy, size).
+    """
+    ListResources: _aio.UnaryStreamMultiCallable[_authorization_service_pb2.ListResourcesRequest, _list_pb2.ListResourcesResponse]  # type: ignore[assignment]
+    """Lists the resources of one type on which an actor may perform an action: those for which Authorize
+    permits, all of them. Without `page_size` the whole list is streamed, else one page.
+
+    The first message has the `origin`, the last one the `end`. Nothing is sent before the list is whole in
+    the server's memory, so a limit, a deadline and any other failure is an error and never a short list.
+
+    Errors: those of Authorize; with a page token also INVALID_ARGUMENT (it is of another request or store,
+    or was changed), OUT_OF_RANGE (the history of its state is no longer kept; begin anew) and
+    FAILED_PRECONDITION (it is of the database before it was restored).
+    """
+    ListActors: _aio.UnaryStreamMultiCallable[_authorization_service_pb2.ListActorsRequest, _list_pb2.ListActorsResponse]  # type: ignore[assignment]
+    """Lists the actors of one type that may perform an action on a resource. As ListResources."""
+    ListActions: _aio.UnaryUnaryMultiCallable[_authorization_service_pb2.ListActionsRequest, _list_pb2.ListActionsResponse]  # type: ignore[assignment]
+    """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
+    Authorize.
     """
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -101,6 +136,41 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_service_pb2.BatchAuthorizeResponse, _abc.Awaitable[_authorization_service_pb2.BatchAuthorizeResponse]]:
         """Decides many questions against one snapshot and one time. Each question is answered or fails on
         its own; the call fails as a whole only for what concerns all of them (store, policy, size).
+        """
+
+    @_abc_1.abstractmethod
+    def ListResources(
+        self,
+        request: _authorization_service_pb2.ListResourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_list_pb2.ListResourcesResponse], _abc.AsyncIterator[_list_pb2.ListResourcesResponse]]:
+        """Lists the resources of one type on which an actor may perform an action: those for which Authorize
+        permits, all of them. Without `page_size` the whole list is streamed, else one page.
+
+        The first message has the `origin`, the last one the `end`. Nothing is sent before the list is whole in
+        the server's memory, so a limit, a deadline and any other failure is an error and never a short list.
+
+        Errors: those of Authorize; with a page token also INVALID_ARGUMENT (it is of another request or store,
+        or was changed), OUT_OF_RANGE (the history of its state is no longer kept; begin anew) and
+        FAILED_PRECONDITION (it is of the database before it was restored).
+        """
+
+    @_abc_1.abstractmethod
+    def ListActors(
+        self,
+        request: _authorization_service_pb2.ListActorsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_list_pb2.ListActorsResponse], _abc.AsyncIterator[_list_pb2.ListActorsResponse]]:
+        """Lists the actors of one type that may perform an action on a resource. As ListResources."""
+
+    @_abc_1.abstractmethod
+    def ListActions(
+        self,
+        request: _authorization_service_pb2.ListActionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_list_pb2.ListActionsResponse, _abc.Awaitable[_list_pb2.ListActionsResponse]]:
+        """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
+        Authorize.
         """
 
 def add_AuthorizationServiceServicer_to_server(servicer: AuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
