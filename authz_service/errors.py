@@ -9,6 +9,7 @@ AuthzError
     UnknownType              a type that the active policy does not declare or that cannot act
     UnknownAction            an action that the active policy does not know for the type
     UnusableFact             a fact that no rule of the active policy can use
+    UnusableCondition        a condition of a query that no rule and no fact can meet
     InvalidPageToken         a page token that this server did not give out for this pattern
     InvalidToken             a consistency token that this service did not give out
     TokenOfAnotherStore      a consistency token of another store
@@ -27,6 +28,7 @@ AuthzError
   PreconditionFailed         a precondition of a write does not hold
   RevisionUnknown            a revision that this life of the database does not have
   Compacted                  a revision whose history is no longer kept
+  VariableUnlimited          the answer to a query that rows cannot say
   EvaluationLimitReached     the question needed more work than allowed
   DeadlinePassed             the caller no longer waits for the answer
   StoreUnavailable           the database cannot be used now
@@ -102,6 +104,12 @@ class UnusableFact(InvalidRequest):
     """A fact that no rule of the active policy can use."""
 
     reason = "UNUSABLE_FACT"
+
+
+class UnusableCondition(InvalidRequest):
+    """A condition of a query that no rule and no fact of the active policy can meet."""
+
+    reason = "UNUSABLE_CONDITION"
 
 
 class InvalidPageToken(InvalidRequest):
@@ -210,6 +218,12 @@ class Compacted(AuthzError):
     """The history of the revision is no longer kept; begin anew with what is there now."""
 
     reason = "COMPACTED"
+
+
+class VariableUnlimited(AuthzError):
+    """A variable of a query can have values without end, and they cannot be said in rows."""
+
+    reason = "VARIABLE_UNLIMITED"
 
 
 class EvaluationLimitReached(AuthzError):

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     list_steps: int = Field(
         20_000_000, ge=1, description="work that one list may cost before it is an error"
     )
+    query_steps: int = Field(
+        5_000_000, ge=1, description="work that one query may cost before it is an error"
+    )
     shutdown_seconds: float = Field(
         10.0, ge=0, le=600, description="time for running requests to end after SIGTERM"
     )

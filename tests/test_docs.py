@@ -95,13 +95,27 @@ def test_the_python_of_the_document_about_lists(demo):
         assert printed.getvalue() == text
 
 
+def test_the_commands_of_the_document_about_queries(demo):
+    document = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+    shown = [pair for block in blocks("console", document) for pair in commands(block)]
+    for command, expected in shown:
+        assert run(command, demo.target) == expected, command
+    [snippet], [expected] = blocks("python", document), blocks("text", document)
+    assert printed(snippet, demo.target) == expected
+
+
 def test_the_python_of_the_readme(demo):
     [snippet] = blocks("python")
     [expected] = blocks("text")
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(snippet.replace("127.0.0.1:50051", demo.target), "README.md", "exec"), {})
-    assert printed.getvalue() == expected
+    assert printed(snippet, demo.target) == expected
+
+
+def printed(snippet: str, target: str) -> str:
+    """Return what the snippet prints when the service is at `target`."""
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        exec(compile(snippet.replace("127.0.0.1:50051", target), "snippet", "exec"), {})
+    return written.getvalue()
 
 
 def test_the_policy_of_the_readme():

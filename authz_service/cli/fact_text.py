@@ -47,7 +47,7 @@ def fact_json(stored: authz.StoredFact | authz.Fact) -> Mapping[str, Any]:
     fact = stored.fact if isinstance(stored, authz.StoredFact) else stored
     shown: dict[str, Any] = {
         "predicate": fact.predicate,
-        "args": [_value_json(arg) for arg in fact.args],
+        "args": [value_json(arg) for arg in fact.args],
     }
     if isinstance(stored, authz.StoredFact) and stored.expires_at is not None:
         shown["expires_at"] = stored.expires_at.isoformat()
@@ -149,7 +149,7 @@ def _value_from_json(value: Any) -> authz.Value:  # noqa: ANN401 - whatever JSON
     raise TypeError(value)
 
 
-def _value_json(value: authz.Value) -> object:
+def value_json(value: authz.Value) -> object:
     if isinstance(value, authz.Entity):
         return {"type": value.type, "id": value.id}
     return value

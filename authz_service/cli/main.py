@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from authz_service import __version__
-from authz_service.cli import check, database, facts, lists, output, policy, serve, store
+from authz_service.cli import check, database, facts, lists, output, policy, query, serve, store
 
 app = typer.Typer(
     help="Authorization as a service: Polar policies over facts, PERMIT or DENY over gRPC.",
-    epilog="Exit codes: 0 done or PERMIT, 1 DENY, warnings or failed tests, 2 wrong usage or refused "
+    epilog="Exit codes: 0 done or PERMIT, 1 DENY, no rows, warnings or failed tests, 2 wrong usage or refused "
     "request, 3 the policy does not compile, 4 the service could not answer.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -20,6 +20,7 @@ app.command()(serve.serve)
 app.command()(serve.config)
 app.command()(check.check)
 app.add_typer(lists.app, name="list")
+app.command()(query.query)
 app.add_typer(policy.app, name="policy")
 app.add_typer(facts.app, name="facts")
 app.add_typer(store.app, name="store")

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 EXIT_DENY = 1
+EXIT_NO_ROWS = 1
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_POLICY = 3

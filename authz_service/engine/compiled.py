@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
+from functools import cached_property
 from itertools import chain, islice
 from types import CodeType
 from typing import Any, NamedTuple
@@ -39,7 +40,8 @@ from authz_service.engine.compiler.tabling import (
     tried_of,
 )
 from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.program import Budget, Listed, Query, Question, Row
+from authz_service.engine.queries.compiled import CompiledQueries
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
@@ -168,7 +170,8 @@ class CompiledProgram:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but functions, which cannot be pickled."""
-        return {**self.__dict__, "_answers": None, "_namespaces": None}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_queries"}
+        return {**kept, "_answers": None, "_namespaces": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -301,6 +304,18 @@ class CompiledProgram:
         compiled = [one for one in found if one is not None]
         return compiled if len(compiled) == len(found) else None
 
+    def query(self, query: Query, facts: FactSnapshot, now: int, budget: Budget) -> set[Row]:
+        """See `Program.query`."""
+        try:
+            return self._queries.rows(query, facts, now, budget)
+        except EngineUnsupported:
+            return self._reference.query(query, facts, now, budget)
+
+    @cached_property
+    def _queries(self) -> CompiledQueries:
+        vocabulary = self._reference.vocabulary
+        return CompiledQueries(vocabulary, self._specialiser, self.demand, _executed)
+
     @property
     def asked(self) -> AbstractSet[Hashable]:
         """See `Program.asked`."""
@@ -401,7 +416,7 @@ def _walk_ahead(found: _Compiled, view: View) -> None:
     steps = iter(range(_FEW_STEPS))
     for (_, reach, types), function in found.behind:
         known = getattr(view, reach)
-        for start in chain.from_iterable(view.ids.of_type(name, FEW_STARTS) for name in types):
+        for start in chain.from_iterable(view.ids.few_of_type(name, FEW_STARTS) for name in types):
             if known.get(start) is None:
                 try:
                     function(view, steps, start, {})
@@ -443,6 +458,10 @@ def _named(policy: Policy) -> frozenset[Value]:
 def compiled(source: Source, name: str) -> Module:
     """Return the module. `name` stands for its file in tracebacks, which show its lines."""
     return Module(source, compile(source.text, name, "exec"))
+
+
+def _executed(source: Source, name: str) -> dict[str, Any]:
+    return compiled(source, name).executed()
 
 
 def _clear(modules: list[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from authz_service.engine import listing
 from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.program import Budget, Listed, Query, Question, Row
 from authz_service.engine.reference import constants
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
@@ -146,6 +146,12 @@ class OsoProgram:
             chain.from_iterable((*named, *usable)),
             lambda question: self.permits(question, facts, now, budget),
         )
+
+    def query(self, query: Query, facts: FactSnapshot, now: int, budget: Budget) -> set[Row]:
+        """See `Program.query`. This engine answers questions only."""
+        del query, facts, now, budget
+        message = "the `oso` engine answers no queries; use `--engine compiled`"
+        raise EngineUnsupported(message)
 
     def _vm(self, facts: FactSnapshot, now: int) -> "Oso":
         """Return a VM with `facts`. Its time is fixed, as threads may share it."""

@@ -1,14 +1,15 @@
-"""Program: what every engine makes of a policy; Question: what it decides; Listed: what answers a listing."""
+"""Program: what every engine makes of a policy; Question, Listed and Query: what it answers."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
 from authz_service.errors import EvaluationLimitReached
 from authz_service.facts.access import Demand
-from authz_service.facts.fact import Fact
+from authz_service.facts.fact import AnyValue, Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, string
+from authz_service.polar.goals import Atom, Variable
 
 
 class Question(NamedTuple):
@@ -29,6 +30,29 @@ class Listed(NamedTuple):
     values: tuple[Value, ...]
     """Each once, in no particular order."""
     is_any_except: bool
+
+
+class Limit(NamedTuple):
+    """What a variable may be: of `type`, if that is given, and one of `values`, if these are."""
+
+    type: str | None = None
+    values: tuple[Value, ...] | None = None
+
+
+class Query(NamedTuple):
+    """For which values of `columns` do all `conditions` hold?
+
+    It means what a rule `rows(columns) if conditions` would derive. Columns are different variables of the
+    conditions; of the other variables there need only be a value. `limits` are in the order of the request.
+    """
+
+    conditions: tuple[Atom, ...]
+    columns: tuple[Variable, ...]
+    limits: Mapping[Variable, Limit]
+
+
+Row = tuple[Value | AnyValue, ...]
+"""A value for each column; AnyValue where every value of its type will do, also one that occurs nowhere."""
 
 
 class Budget:
@@ -130,5 +154,14 @@ class Program(Protocol):
         """Return the actions that `permits` lets the actor perform, as Strings. As `resources` does.
 
         Where the policy declares the actions of the type, they are among these.
+        """
+        ...
+
+    def query(self, query: Query, facts: FactSnapshot, now: int, budget: Budget) -> set[Row]:
+        """Return all rows that answer `query`, given exactly `facts`; see `engine.queries.query`.
+
+        A row that another one says with AnyValue as well is left out. Raises UnknownType, UnknownAction or
+        UnusableCondition if the query cannot be meant so, VariableUnlimited if rows cannot say the answer,
+        EngineUnsupported, and EvaluationLimitReached.
         """
         ...

@@ -12,13 +12,16 @@ policy and question; `polar.safety` explains why that is enough.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from itertools import product
 from operator import ge, gt, le, lt
 from typing import Any
 
 from authz_service.engine import listing
 from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.program import Budget, Listed, Query, Question, Row
+from authz_service.engine.queries.unlimited import rows, strangers
+from authz_service.engine.queries.vocabulary import ASKED, ResolvedQuery, Vocabulary, fixed_values
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, integer
@@ -51,6 +54,11 @@ class ReferenceProgram:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._constants = frozenset().union(*(constants(rule) for rule in policy.rules))
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What queries can be about."""
+        return Vocabulary(self._policy)
 
     def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
         """See `Program.is_ready`. A step of this engine can be long, so it never is."""
@@ -124,6 +132,33 @@ class ReferenceProgram:
             for one, values, some in zip(asked, candidates, wanted, strict=True)
         ]
 
+    def query(self, query: Query, facts: FactSnapshot, now: int, budget: Budget) -> set[Row]:
+        """See `Program.query`. Costs the whole policy over all facts, and all ways to meet the conditions."""
+        asked = self.vocabulary.resolved(query)
+        named = {*fixed_values(query), *strangers(asked)}.union(*asked.listed.values())
+        model = self.model(facts, named, now, budget)
+        found = {
+            tuple(binding[column] for column in query.columns)
+            for binding in model.solutions(self._goal(asked))
+        }
+        return rows(found, asked, model.count, model.spend)
+
+    def _goal(self, asked: ResolvedQuery) -> Goal:
+        """Return all that a query demands. What types its variables have is left to what it asks for."""
+        query = asked.query
+        return Conjunction(
+            (
+                *(Membership(name, values, ASKED) for name, values in asked.listed.items()),
+                *query.conditions,
+                *(
+                    TypeTest(name, self._policy.concrete(limit.type) or frozenset(), ASKED)
+                    for name, limit in query.limits.items()
+                    if limit.type is not None
+                ),
+            ),
+            ASKED,
+        )
+
     def model(
         self, facts: Iterable[Fact], values: Iterable[Value], now: int, budget: Budget
     ) -> "Model":
@@ -182,6 +217,14 @@ class Model:
     def satisfies(self, goal: Goal, binding: Binding) -> bool:
         """Say whether `goal` holds for the variables in `binding`."""
         return next(self._solutions(goal, self._start | binding), None) is not None
+
+    def solutions(self, goal: Goal) -> Iterator[Binding]:
+        """Yield the values of the variables under which `goal` holds, which is in a safe order."""
+        return self._solutions(goal, self._start)
+
+    def count(self, type_name: str) -> int:
+        """Return how many values of a type there are."""
+        return len(self._values[type_name])
 
     def close_under(self, rules: Iterable[Rule]) -> None:
         """Add everything that follows from `rules`, until nothing new does."""

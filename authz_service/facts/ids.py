@@ -58,6 +58,10 @@ class Ids:
             return by_text.get(value.id)
         return INTEGER_ZERO + int(value.id) if value.type == INTEGER else None
 
+    def of_type(self, type_name: str) -> dict[str, int]:
+        """Return a copy of the ids of all values of this type that have one, by their text. Not for Integer."""
+        return self._by_text.get(type_name, {}).copy()
+
     def finder(self, type_name: str) -> Callable[[str], int | None]:
         """Return what finds values of this type by their text, now and when there are more. Not for Integer."""
         return self._by_text.setdefault(type_name, {}).get
@@ -105,7 +109,7 @@ class Ids:
         """Return all types by their numbers, in this order."""
         return sorted((number, name) for name, number in self._type_numbers.copy().items())
 
-    def of_type(self, type_name: str, at_most: int) -> Sequence[int]:
+    def few_of_type(self, type_name: str, at_most: int) -> Sequence[int]:
         """Return the ids of all values of a type; none if they are more than `at_most`. Not for Integer."""
         by_text = self._by_text.get(type_name, {})
         return () if len(by_text) > at_most else list(by_text.copy().values())
@@ -221,6 +225,13 @@ class _ChildIds(Ids):
         if value.type in self._type_numbers:
             return None
         return self._parent.find(value)
+
+    def of_type(self, type_name: str) -> dict[str, int]:
+        own = self._by_text.get(type_name, {})
+        if type_name in self._type_numbers:
+            return own.copy()
+        # What has an id here has no other one: facts of this question are about this one.
+        return {**self._parent.of_type(type_name), **own}
 
     def _add(self, value: Value) -> int:
         by_text = self._by_text.setdefault(value.type, {})

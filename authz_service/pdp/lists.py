@@ -21,7 +21,7 @@ from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.value import Value
 from authz_service.pdp.decide import Moment
-from authz_service.pdp.long_work import Caller, ListBudget, LongWork
+from authz_service.pdp.long_work import Caller, LongBudget, LongWork
 from authz_service.polar.policy import Policy
 
 _KEPT_BYTES = 64 * 2**20
@@ -31,6 +31,11 @@ _BYTES_OF_AN_ID = 64
 """What an id takes beside its characters: a str has 49 bytes before them, the tuple 8 for it."""
 
 _BYTES_OF_A_FACT = 1000
+
+_LIMIT = (
+    "the list needed more than {} steps; ask for something narrower, simplify the policy, or raise "
+    "`list_steps`"
+)
 
 _AT_ONCE = 1000
 """Sorting is one step of the interpreter, in which no other thread runs: with so many it takes a quarter of a
@@ -175,7 +180,7 @@ def _made(
 ) -> List:
     facts = moment.facts_with(context_facts)
     now = int(moment.evaluated_at.timestamp())
-    budget = ListBudget(steps, caller)
+    budget = LongBudget(steps, caller, _LIMIT.format(steps))
     program = moment.policy.loaded.program
     match wanted:
         case ResourceList(actor, action, type_name):

@@ -50,20 +50,21 @@ class LongWork:
         self._threads.shutdown(cancel_futures=True)
 
 
-class ListBudget(Budget):
-    """The steps of one list. There are none left when its caller has left."""
+class LongBudget(Budget):
+    """The steps for one answer. There are none left when its caller has left.
 
-    __slots__ = ()
+    `limit` says what is reached when they are spent, and what to do then.
+    """
 
-    def __init__(self, steps: int, caller: Caller) -> None:
+    __slots__ = ("_limit",)
+
+    def __init__(self, steps: int, caller: Caller, limit: str) -> None:
         super().__init__(steps)
         self.each = _Steps(steps, caller)
+        self._limit = limit
 
     def reached(self) -> EvaluationLimitReached:
-        return EvaluationLimitReached(
-            f"the list needed more than {self.steps} steps; ask for something narrower, simplify the "
-            "policy, or raise `list_steps`"
-        )
+        return EvaluationLimitReached(self._limit)
 
 
 class _Steps:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from authz_service.errors import UnknownAction, UnknownType
 from authz_service.facts.fact import Fact
-from authz_service.facts.value import Value
+from authz_service.facts.value import PRIMITIVE_TYPES, Value
 from authz_service.polar.diagnostic import Diagnostic, did_you_mean
 from authz_service.polar.goals import Atom, Rule, Types
 from authz_service.polar.shapes import Shapes
@@ -100,6 +100,10 @@ class Policy:
         actions = self.actions[resource_type]
         return actions is None or action in actions
 
+    def concrete(self, name: str) -> frozenset[str] | None:
+        """Return the types whose values the type `name` accepts, or None if there is no such type."""
+        return self.shapes.concrete(name)
+
     def check_fact(self, fact: Fact) -> None:
         """Raise UnusableFact or UnknownType, naming the cure, if no rule can use `fact`."""
         self.shapes.check(fact)
@@ -107,3 +111,8 @@ class Policy:
     def accepts(self, fact: Fact) -> bool:
         """Say whether some rule can use `fact`."""
         return self.shapes.accept(fact)
+
+    def check_value(self, value: Value, field: str) -> None:
+        """Raise UnknownType if `value` is an entity of a type that is not declared."""
+        if value.type not in PRIMITIVE_TYPES:
+            self.check_type(value.type, field)

@@ -134,6 +134,10 @@ class Shapes:
             self._accepted.add(kind)
         return is_accepted
 
+    def concrete(self, name: str) -> frozenset[str] | None:
+        """Return the types whose values the type `name` accepts, or None if there is no such type."""
+        return self._declarations.concrete(name)
+
     def may_hold(self, predicate: str, args: Sequence[Arg]) -> bool:
         """Say whether some usable fact of `predicate` could have these arguments."""
         index = self._indexes.get((predicate, len(args)))

@@ -38,6 +38,7 @@ from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPu
 from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.pdp.lists import Lists
+from authz_service.pdp.queries import Queries
 from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.replica.follower import Follower
 from authz_service.replica.past import PastStates
@@ -138,6 +139,7 @@ class Server:
             max_staleness=settings.max_staleness_seconds,
         )
         self._lists = Lists(self._pdp.long_work, list_steps=settings.list_steps)
+        self._queries = Queries(self._pdp.long_work, query_steps=settings.query_steps)
         self._follower = Follower(self._replica)
         self._past: PastStates[LoadedPolicy] = PastStates(
             self._store,
@@ -274,6 +276,7 @@ class Server:
                 self._pdp,
                 moments,
                 ListRpcs(self._pdp, self._lists, moments, freshness, self._store.signing_key),
+                self._queries,
                 self._telemetry,
                 max_batch_questions=self._settings.max_batch_questions,
             ),

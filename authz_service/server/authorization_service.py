@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from authz.v1 import authorization_service_pb2 as pb
-from authz.v1 import list_pb2
+from authz.v1 import list_pb2, query_pb2
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
 
 from authz_service.errors import AuthzError, DeadlinePassed, InvalidRequest, MalformedValue
 from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
 from authz_service.pdp.many import decide_many
+from authz_service.pdp.queries import Queries
 from authz_service.server import codec, many
 from authz_service.server.boundary import Rpc, has_expired
 from authz_service.server.lists import ListRpcs
 from authz_service.server.moments import Moments
+from authz_service.server.query import answer_messages, query
 from authz_service.telemetry import Telemetry
 
 _MANY_TIMES_MORE = 10
@@ -28,6 +30,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         pdp: PolicyDecisionPoint,
         moments: Moments,
         lists: ListRpcs,
+        queries: Queries,
         telemetry: Telemetry,
         *,
         max_batch_questions: int,
@@ -35,6 +38,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         self._pdp = pdp
         self._moments = moments
         self._lists = lists
+        self._queries = queries
         self._telemetry = telemetry
         self._max_batch_questions = max_batch_questions
 
@@ -79,6 +83,18 @@ class AuthorizationService(AuthorizationServiceServicer):
             age=None if moment.age is None else codec.duration(moment.age),
             many_decisions=decisions,
         )
+
+    async def Query(  # noqa: N802
+        self, request: pb.QueryRequest, context: Rpc
+    ) -> AsyncIterator[query_pb2.QueryResponse]:
+        asked = query(request)
+        context_facts = codec.context_facts(request)
+        moment = await self._moments.of(request, context)
+        rows = await self._queries.rows(moment, asked, context_facts)
+        messages = answer_messages(moment, asked, rows)
+        while message := await asyncio.to_thread(next, messages, None):
+            _check_deadline(context)
+            yield message
 
     def ListResources(  # noqa: N802
         self, request: pb.ListResourcesRequest, context: Rpc

@@ -29,7 +29,7 @@ _Receiving = Callable[[AsyncIterator[Message], Rpc], Awaitable[Message]]
 
 _OWN_SERVICES = "/authz.v1."
 _READS = (
-    *("Authorize", "BatchAuthorize", "ListResources", "ListActors", "ListActions"),
+    *("Authorize", "BatchAuthorize", "ListResources", "ListActors", "ListActions", "Query"),
     *("ReadFacts", "ExportFacts", "WatchFacts"),
     *("GetPolicy", "ListStores"),
 )

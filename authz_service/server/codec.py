@@ -93,7 +93,6 @@ PagedRead = tuple[str, int, FactPattern, Moment]
 AnyRead = fact_service_pb2.ReadFactsRequest | fact_service_pb2.ExportFactsRequest
 
 AnyQuestion = authorization_service_pb2.AuthorizeRequest | authorization_service_pb2.Question
-
 WithActor = (
     AnyQuestion
     | authorization_service_pb2.ManyResources
@@ -111,7 +110,7 @@ WithResource = (
     | authorization_service_pb2.ListActorsRequest
     | authorization_service_pb2.ListActionsRequest
 )
-WithContext = WithActor | WithAction
+WithContext = WithActor | WithAction | authorization_service_pb2.QueryRequest
 
 
 def store_name(name: str) -> str:
@@ -120,7 +119,7 @@ def store_name(name: str) -> str:
 
 def new_store_name(name: str) -> str:
     """Return the name of a store to make or to delete, for which there is no default."""
-    _check_name(name, "store")
+    check_name(name, "store")
     return name
 
 
@@ -149,7 +148,7 @@ def resource(message: WithResource) -> Value:
 
 
 def type_name(name: str, field: str) -> str:
-    _check_name(name, field)
+    check_name(name, field)
     return name
 
 
@@ -166,11 +165,11 @@ def context_facts(message: WithContext) -> Sequence[Fact]:
 
 
 def fact(message: fact_pb2.Fact, field: str) -> Fact:
-    _check_name(message.predicate, f"{field}.predicate")
+    check_name(message.predicate, f"{field}.predicate")
     if not 1 <= len(message.args) <= MAX_ARGS:
         text = f"a fact has 1 to {MAX_ARGS} arguments, this one has {len(message.args)}"
         raise MalformedValue(text, field=f"{field}.args")
-    args = (_value(arg, f"{field}.args[{index}]") for index, arg in enumerate(message.args))
+    args = (value(arg, f"{field}.args[{index}]") for index, arg in enumerate(message.args))
     return Fact(message.predicate, tuple(args))
 
 
@@ -210,7 +209,7 @@ def inserts(message: fact_service_pb2.ImportFactsRequest) -> list[Insert]:
 
 def pattern(message: fact_pb2.FactPattern, field: str = "pattern") -> FactPattern:
     if message.predicate:
-        _check_name(message.predicate, f"{field}.predicate")
+        check_name(message.predicate, f"{field}.predicate")
     if len(message.args) > MAX_ARGS:
         raise MalformedValue(f"facts have at most {MAX_ARGS} arguments", field=f"{field}.args")
     args = tuple(_hole(arg, f"{field}.args[{index}]") for index, arg in enumerate(message.args))
@@ -306,7 +305,7 @@ def check_count(count: int, most: int, field: str) -> None:
 
 
 def fact_message(stored: Fact) -> fact_pb2.Fact:
-    return fact_pb2.Fact(predicate=stored.predicate, args=map(_value_message, stored.args))
+    return fact_pb2.Fact(predicate=stored.predicate, args=map(value_message, stored.args))
 
 
 def stored_message(stored: StoredFact) -> fact_pb2.StoredFact:
@@ -464,9 +463,9 @@ def _instant(message: timestamp_pb2.Timestamp, field: str) -> Instant:
 def _hole(message: fact_pb2.ValuePattern, field: str) -> Value | AnyValue:
     match message.WhichOneof("kind"):
         case "value":
-            return _value(message.value, f"{field}.value")
+            return value(message.value, f"{field}.value")
         case "type":
-            _check_name(message.type, f"{field}.type")
+            check_name(message.type, f"{field}.type")
             return AnyValue(message.type)
         case "any" if message.any:
             return AnyValue()
@@ -474,7 +473,7 @@ def _hole(message: fact_pb2.ValuePattern, field: str) -> Value | AnyValue:
             _missing(field, "set `value`, `type`, or `any` to true")
 
 
-def _value(message: fact_pb2.Value, field: str) -> Value:
+def value(message: fact_pb2.Value, field: str) -> Value:
     match message.WhichOneof("kind"):
         case "entity":
             return _entity(message.entity, f"{field}.entity")
@@ -490,7 +489,7 @@ def _value(message: fact_pb2.Value, field: str) -> Value:
 
 
 def _entity(message: fact_pb2.Entity, field: str) -> Value:
-    _check_name(message.type, f"{field}.type")
+    check_name(message.type, f"{field}.type")
     if message.type in PRIMITIVE_TYPES:
         text = f"`{message.type}` is not the type of an entity"
         raise MalformedValue(text, field=f"{field}.type")
@@ -498,7 +497,7 @@ def _entity(message: fact_pb2.Entity, field: str) -> Value:
     return Value(message.type, message.id)
 
 
-def _check_name(name: str, field: str) -> None:
+def check_name(name: str, field: str) -> None:
     _check_id(name, field, MAX_NAME_BYTES)
 
 
@@ -512,7 +511,7 @@ def _check_id(text: str, field: str, most: int | None = None) -> None:
         raise MalformedValue(f"`{field}` {problem}", field=field)
 
 
-def _value_message(value: Value) -> fact_pb2.Value:
+def value_message(value: Value) -> fact_pb2.Value:
     match value.type:
         case "String":
             return fact_pb2.Value(text=value.id)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from authz_service.engine.engines import Engine
 from authz_service.pdp import lists
-from authz_service.pdp.long_work import Caller, ListBudget
+from authz_service.pdp.long_work import Caller, LongBudget
 from authz_service.server import lists as list_rpcs
 from authz_service.store.fact_store import FactStore
 
@@ -450,13 +450,13 @@ def test_a_deadline_in_the_middle_ends_a_list_with_an_error(service, monkeypatch
 
 def test_work_for_a_list_ends_when_its_caller_leaves():
     caller = Caller()
-    budget = ListBudget(10_000_000, caller)
+    budget = LongBudget(10_000_000, caller, "")
     steps = iter(budget.each)
     assert [next(steps) for _ in range(3)] == [0, 1, 2]
     caller.has_left = True
     assert len(list(steps)) < 5000
     assert list(iter(budget.each)) == []
-    whole = ListBudget(10_000, Caller())
+    whole = LongBudget(10_000, Caller(), "")
     assert list(whole.each) == list(whole.each) == list(range(10_000))
 
 

@@ -56,6 +56,15 @@ class Specialiser:
         reached.run()
         return RuleProgram(entry, reached.relations, self.shapes)
 
+    def with_rule(self, rule: Rule) -> "Specialiser":
+        """Return these rules and a flat one, for a predicate that none derives. Costs a copy of them."""
+        more = Specialiser((), self.shapes)
+        more.rules = (*self.rules, rule)
+        index = MatchIndex(len(rule.head.args))
+        index.add(len(self.rules), args_of(rule.head, rule.types))
+        more._heads = {**self._heads, rule.head.key: index}
+        return more
+
     def matching(self, predicate: str, args: Sequence[Arg]) -> list[Rule]:
         index = self._heads.get((predicate, len(args)))
         return [] if index is None else [self.rules[n] for n in bits(index.matching(args))]

@@ -15,8 +15,8 @@ A decision is true exactly if it permits. Whatever is not a decision raises an A
 """
 
 from authz._argument import ANY, AnyOf, Value
-from authz._async_client import AsyncClient, AsyncExport
-from authz._client import Client, Export
+from authz._async_client import AsyncClient, AsyncExport, AsyncRows
+from authz._client import Client, Export, Rows
 from authz._consistency import (
     AsOf,
     AtLeastAsFresh,
@@ -31,6 +31,7 @@ from authz._entity_list import AsyncEntityList, EntityList
 from authz._fact import Fact, FactPattern, StoredFact, parse_facts
 from authz._lists import ActionList, EntityPage, ListOrigin
 from authz._pending import Pending
+from authz._query import Among, Condition, Row, Var, parse_query
 from authz._results import (
     EntityDeleted,
     FactChange,
@@ -66,16 +67,19 @@ __all__ = [
     "ANY",
     "ActionList",
     "AlreadyExists",
+    "Among",
     "Answer",
     "AnyOf",
     "AsOf",
     "AsyncClient",
     "AsyncEntityList",
     "AsyncExport",
+    "AsyncRows",
     "AtLeastAsFresh",
     "AuthzError",
     "Client",
     "Compacted",
+    "Condition",
     "Consistency",
     "DeadlineExceeded",
     "Decision",
@@ -106,14 +110,18 @@ __all__ = [
     "PublishedPolicy",
     "Question",
     "Refused",
+    "Row",
+    "Rows",
     "ServiceError",
     "StoreEvent",
     "StoredFact",
     "Unavailable",
     "UnexpectedAnswer",
     "Value",
+    "Var",
     "WriteCounts",
     "WriteOutcome",
     "WriteResult",
     "parse_facts",
+    "parse_query",
 ]

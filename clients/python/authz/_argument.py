@@ -108,25 +108,30 @@ def scan_list(scanner: Scanner, scan_one: Callable[[Scanner], Argument]) -> tupl
     return tuple(arguments)
 
 
-def scan_value(scanner: Scanner) -> Value:
+def scan_value(
+    scanner: Scanner, name: re.Pattern[str] = NAME, bare: re.Pattern[str] = BARE
+) -> Value:
     """Read a hole, and refuse it if it is one."""
     scanner.skip_space()
     start = scanner.position
-    hole = scan_hole(scanner)
+    hole = scan_hole(scanner, name, bare)
     if isinstance(hole, AnyOf):
         scanner.position = start
         scanner.fail(f"{_VALUE} (`_` is for patterns; an id `_` is written in quotes)")
     return hole
 
 
-def scan_hole(scanner: Scanner) -> Value | AnyOf:
+def scan_hole(
+    scanner: Scanner, name: re.Pattern[str] = NAME, bare: re.Pattern[str] = BARE
+) -> Value | AnyOf:
+    """Read a hole; `name` and `bare` say what words can be where more than the end of a list is special."""
     scanner.skip_space()
     if scanner.sees('"'):
         return scanner.string()
     start = scanner.position
-    word = scanner.take(NAME)
+    word = scanner.take(name)
     if word and scanner.sees(":"):
-        return _scan_entity(scanner, word)
+        return _scan_entity(scanner, word, bare)
     if word == "_":
         return ANY
     if word in ("true", "false"):
@@ -137,13 +142,13 @@ def scan_hole(scanner: Scanner) -> Value | AnyOf:
     return int(word)
 
 
-def _scan_entity(scanner: Scanner, type_name: str) -> Entity | AnyOf:
+def _scan_entity(scanner: Scanner, type_name: str, bare: re.Pattern[str]) -> Entity | AnyOf:
     scanner.position += len(":")
     if scanner.sees(":"):
         scanner.fail("an id (there are no namespaces; an id that begins with `:` is quoted)")
     start = scanner.position
     is_quoted = scanner.sees('"')
-    identifier = scanner.string() if is_quoted else scanner.take(BARE)
+    identifier = scanner.string() if is_quoted else scanner.take(bare)
     if not identifier:
         scanner.position = start
         scanner.fail("an id that is not empty")

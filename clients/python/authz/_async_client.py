@@ -21,6 +21,17 @@ from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern, to_stored
 from authz._pending import Pending
+from authz._query import (
+    AnyCondition,
+    AskedQuery,
+    Origin,
+    Part,
+    QueryAnswer,
+    Row,
+    Var,
+    to_query,
+    token_of_part,
+)
 from authz._results import (
     EntityDeleted,
     FactChange,
@@ -68,6 +79,42 @@ class AsyncExport(AsyncIterator[StoredFact]):
         """End the call. There are no more facts then."""
         await self._answers.aclose()
         await self._facts.aclose()
+
+
+class AsyncRows(AsyncIterator[Row]):
+    """See Rows."""
+
+    def __init__(self, first: Part, rest: AsyncGenerator[Part, None], answer: QueryAnswer) -> None:
+        self.origin: Origin = first.origin
+        self._rest = rest
+        self._rows = self._all(first, answer)
+
+    async def _all(self, first: Part, answer: QueryAnswer) -> AsyncGenerator[Row, None]:
+        for row in first.rows:
+            yield row
+        async for part in self._rest:
+            for row in part.rows:
+                yield row
+        answer.check_end()
+
+    async def __anext__(self) -> Row:
+        return await anext(self._rows)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the call. There are no more rows then."""
+        await self._rows.aclose()
+        await self._rest.aclose()
 
 
 class AsyncClient(AsyncLists):
@@ -172,6 +219,20 @@ class AsyncClient(AsyncLists):
             demand,
         )
         return self._start(self._carried.answering(call, carried, batch_token), timeout)
+
+    def query(
+        self,
+        *conditions: AnyCondition,
+        columns: Iterable[str | Var] | None = None,
+        context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
+        timeout: float | None = None,
+    ) -> Pending[AsyncRows]:
+        """See Client.query."""
+        query = to_query(self._settings.store, conditions, columns, context_facts)
+        query.call(None)  # what cannot be sent raises here
+        seconds = self._settings.timeout_or_default(timeout)
+        return Pending(self._query(query, consistency, seconds))
 
     def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
         self,
@@ -288,6 +349,25 @@ class AsyncClient(AsyncLists):
     def get_policy(self, version: int = 0, *, timeout: float | None = None) -> Pending[Policy]:
         """See Client.get_policy."""
         return self._start(calls.get_policy(self._settings.store, version), timeout)
+
+    async def _query(
+        self, query: AskedQuery, consistency: Consistency | None, seconds: float
+    ) -> AsyncRows:
+        demand, carried = self._carried.demand(consistency)
+        attempts = Attempts(seconds, repeatable=True)
+        while True:
+            call, answer = query.call(demand)
+            call = self._carried.answering(call, carried, token_of_part)
+            parts = self._stream(call, attempts.time_left())
+            try:
+                first = await anext(parts, None)
+            except Unavailable as error:
+                await asyncio.sleep(attempts.pause_after(error))
+                continue
+            if first is None:
+                answer.check_end()
+                raise AssertionError(answer)
+            return AsyncRows(first, parts, answer)
 
     async def _import(
         self, facts: Iterable[AnyFact] | AsyncIterable[AnyFact], seconds: float | None

@@ -19,6 +19,7 @@ from authz._consistency import Consistency
 from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern
+from authz._query import AnyCondition, Origin, Part, QueryAnswer, Row, Var, to_query, token_of_part
 from authz._results import (
     EntityDeleted,
     FactChange,
@@ -67,6 +68,44 @@ class Export(Iterator[StoredFact]):
         """End the call. There are no more facts then."""
         self._answers.close()
         self._facts.close()
+
+
+class Rows(Iterator[Row]):
+    """The rows that answer a query, one after the other, and what they were made of.
+
+    `origin` has the columns, the consistency token, the policy version and the time of evaluation. Whoever
+    stops before the end closes it, or takes it as a context manager.
+    """
+
+    def __init__(self, first: Part, rest: Generator[Part, None, None], answer: QueryAnswer) -> None:
+        self.origin: Origin = first.origin
+        self._rest = rest
+        self._rows = self._all(first, answer)
+
+    def _all(self, first: Part, answer: QueryAnswer) -> Generator[Row, None, None]:
+        yield from first.rows
+        for part in self._rest:
+            yield from part.rows
+        answer.check_end()
+
+    def __next__(self) -> Row:
+        return next(self._rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the call. There are no more rows then."""
+        self._rows.close()
+        self._rest.close()
 
 
 class Client(Lists):
@@ -197,6 +236,40 @@ class Client(Lists):
             demand,
         )
         return self._ask(self._carried.answering(call, carried, batch_token), timeout)
+
+    def query(
+        self,
+        *conditions: AnyCondition,
+        columns: Iterable[str | Var] | None = None,
+        context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
+        timeout: float | None = None,
+    ) -> Rows:
+        """Return the values for which all conditions hold: what rules derive and what facts say, as rows.
+
+        A condition is text, `has_role(User:alice, ?role, Org:?org) and ?role in ["owner"]`, or a tuple of a
+        predicate and arguments, `("has_role", Entity("User", "alice"), Var("role"), Var("org", "Org"))`, in
+        which a str is a String. A row has a value for each of `columns`, by default for all variables; `AnyOf`
+        in it means that any value of that type will do. The timeout is for the whole answer. What ends it
+        early raises, so it is never silently short.
+        """
+        self._require_open()
+        query = to_query(self._settings.store, conditions, columns, context_facts)
+        demand, carried = self._carried.demand(consistency)
+        attempts = Attempts(self._settings.timeout_or_default(timeout), repeatable=True)
+        while True:
+            call, answer = query.call(demand)
+            call = self._carried.answering(call, carried, token_of_part)
+            parts = self._stream(call, attempts.time_left())
+            try:
+                first = next(parts, None)
+            except Unavailable as error:
+                time.sleep(attempts.pause_after(error))
+                continue
+            if first is None:
+                answer.check_end()
+                raise AssertionError(answer)
+            return Rows(first, parts, answer)
 
     def write_facts(  # noqa: PLR0913 - one parameter for each kind of write
         self,

@@ -16,7 +16,7 @@ def entity_message(entity: Entity) -> fact_pb2.Entity:
 
 
 def fact_message(fact: Fact) -> fact_pb2.Fact:
-    return fact_pb2.Fact(predicate=fact.predicate, args=map(_value_message, fact.args))
+    return fact_pb2.Fact(predicate=fact.predicate, args=map(value_message, fact.args))
 
 
 def time_message(moment: datetime) -> Timestamp:
@@ -34,7 +34,7 @@ def pattern_message(pattern: FactPattern) -> fact_pb2.FactPattern:
     return fact_pb2.FactPattern(predicate=pattern.predicate, args=map(_hole_message, pattern.args))
 
 
-def _value_message(value: Value) -> fact_pb2.Value:
+def value_message(value: Value) -> fact_pb2.Value:
     match value:
         case Entity():
             return fact_pb2.Value(entity=entity_message(value))
@@ -48,14 +48,14 @@ def _value_message(value: Value) -> fact_pb2.Value:
 
 def _hole_message(hole: Value | AnyOf) -> fact_pb2.ValuePattern:
     if not isinstance(hole, AnyOf):
-        return fact_pb2.ValuePattern(value=_value_message(hole))
+        return fact_pb2.ValuePattern(value=value_message(hole))
     if hole.type:
         return fact_pb2.ValuePattern(type=hole.type)
     return fact_pb2.ValuePattern(any=True)
 
 
 def read_fact(message: fact_pb2.Fact) -> Fact:
-    return Fact(message.predicate, *map(_read_value, message.args))
+    return Fact(message.predicate, *map(read_value, message.args))
 
 
 def read_stored(message: fact_pb2.StoredFact) -> StoredFact:
@@ -63,7 +63,7 @@ def read_stored(message: fact_pb2.StoredFact) -> StoredFact:
     return StoredFact(read_fact(message.fact), expires_at)
 
 
-def _read_value(message: fact_pb2.Value) -> Value:
+def read_value(message: fact_pb2.Value) -> Value:
     match message.WhichOneof("kind"):
         case "entity":
             return Entity(message.entity.type, message.entity.id)
@@ -74,7 +74,7 @@ def _read_value(message: fact_pb2.Value) -> Value:
         case "boolean":
             return message.boolean
         case _:
-            raise UnexpectedAnswer("a fact has an argument of a kind unknown to this client")
+            raise UnexpectedAnswer("there is a value of a kind unknown to this client")
 
 
 Moment = str | datetime | None

@@ -73,7 +73,7 @@ class ScriptedService(
         self.whole.append(not gone.wait(_GONE_SECONDS))
         return self._play(given, rpc)
 
-    ExportFacts = WatchFacts = ListResources = ListActors = _play_stream
+    ExportFacts = WatchFacts = ListResources = ListActors = Query = _play_stream
     Authorize = BatchAuthorize = ListActions = _play
     WriteFacts = ReadFacts = DeleteEntity = _play
     CreateStore = ListStores = DeleteStore = _play

@@ -476,7 +476,7 @@ def walks_take_what_is_behind_another_value(patch):
 def walks_found_ahead_begin_and_end_at_once(patch):
     def walk_ahead(found, view):
         for (_, reach, types), _ in found.behind:
-            for start in (one for name in types for one in view.ids.of_type(name, 2000)):
+            for start in (one for name in types for one in view.ids.few_of_type(name, 2000)):
                 getattr(view, reach).keep(start, {start})
 
     patch(compiled, "_walk_ahead", walk_ahead)

@@ -2,6 +2,7 @@ import datetime
 
 from authz.v1 import fact_pb2 as _fact_pb2
 from authz.v1 import list_pb2 as _list_pb2
+from authz.v1 import query_pb2 as _query_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -220,3 +221,21 @@ class ListActionsRequest(_message.Message):
     context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
     consistency: Consistency
     def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...
+
+class QueryRequest(_message.Message):
+    __slots__ = ("store", "conditions", "variables", "columns", "without_columns", "context_facts", "consistency")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    conditions: _containers.RepeatedCompositeFieldContainer[_query_pb2.QueryCondition]
+    variables: _containers.RepeatedCompositeFieldContainer[_query_pb2.QueryVariable]
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    without_columns: bool
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    consistency: Consistency
+    def __init__(self, store: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[_query_pb2.QueryCondition, _Mapping]]] = ..., variables: _Optional[_Iterable[_Union[_query_pb2.QueryVariable, _Mapping]]] = ..., columns: _Optional[_Iterable[str]] = ..., without_columns: bool = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...

@@ -5,6 +5,7 @@ import warnings
 
 from authz.v1 import authorization_service_pb2 as authz_dot_v1_dot_authorization__service__pb2
 from authz.v1 import list_pb2 as authz_dot_v1_dot_list__pb2
+from authz.v1 import query_pb2 as authz_dot_v1_dot_query__pb2
 
 GRPC_GENERATED_VERSION = '1.80.0'
 GRPC_VERSION = grpc.__version__
@@ -60,6 +61,11 @@ class AuthorizationServiceStub(object):
                 '/authz.v1.AuthorizationService/ListActions',
                 request_serializer=authz_dot_v1_dot_authorization__service__pb2.ListActionsRequest.SerializeToString,
                 response_deserializer=authz_dot_v1_dot_list__pb2.ListActionsResponse.FromString,
+                _registered_method=True)
+        self.Query = channel.unary_stream(
+                '/authz.v1.AuthorizationService/Query',
+                request_serializer=authz_dot_v1_dot_authorization__service__pb2.QueryRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_query__pb2.QueryResponse.FromString,
                 _registered_method=True)
 
 
@@ -121,6 +127,18 @@ class AuthorizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Query(self, request, context):
+        """Finds the values for which conditions hold: what rules derive and what facts say, as rows. The answer is
+        whole before its first message is sent, and it is whole only with a message that has `end`.
+
+        Errors: those of Authorize; INVALID_ARGUMENT for a condition that nothing can ever meet, because a
+        misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
+        cannot say the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthorizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -148,6 +166,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.ListActions,
                     request_deserializer=authz_dot_v1_dot_authorization__service__pb2.ListActionsRequest.FromString,
                     response_serializer=authz_dot_v1_dot_list__pb2.ListActionsResponse.SerializeToString,
+            ),
+            'Query': grpc.unary_stream_rpc_method_handler(
+                    servicer.Query,
+                    request_deserializer=authz_dot_v1_dot_authorization__service__pb2.QueryRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_query__pb2.QueryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -286,6 +309,33 @@ class AuthorizationService(object):
             '/authz.v1.AuthorizationService/ListActions',
             authz_dot_v1_dot_authorization__service__pb2.ListActionsRequest.SerializeToString,
             authz_dot_v1_dot_list__pb2.ListActionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Query(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authz.v1.AuthorizationService/Query',
+            authz_dot_v1_dot_authorization__service__pb2.QueryRequest.SerializeToString,
+            authz_dot_v1_dot_query__pb2.QueryResponse.FromString,
             options,
             channel_credentials,
             insecure,

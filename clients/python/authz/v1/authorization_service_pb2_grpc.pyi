@@ -5,6 +5,7 @@ isort:skip_file
 
 from authz.v1 import authorization_service_pb2 as _authorization_service_pb2
 from authz.v1 import list_pb2 as _list_pb2
+from authz.v1 import query_pb2 as _query_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
@@ -67,6 +68,14 @@ class AuthorizationServiceStub:
     """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
     Authorize.
     """
+    Query: _grpc.UnaryStreamMultiCallable[_authorization_service_pb2.QueryRequest, _query_pb2.QueryResponse]
+    """Finds the values for which conditions hold: what rules derive and what facts say, as rows. The answer is
+    whole before its first message is sent, and it is whole only with a message that has `end`.
+
+    Errors: those of Authorize; INVALID_ARGUMENT for a condition that nothing can ever meet, because a
+    misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
+    cannot say the answer.
+    """
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -105,6 +114,14 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     ListActions: _aio.UnaryUnaryMultiCallable[_authorization_service_pb2.ListActionsRequest, _list_pb2.ListActionsResponse]  # type: ignore[assignment]
     """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
     Authorize.
+    """
+    Query: _aio.UnaryStreamMultiCallable[_authorization_service_pb2.QueryRequest, _query_pb2.QueryResponse]  # type: ignore[assignment]
+    """Finds the values for which conditions hold: what rules derive and what facts say, as rows. The answer is
+    whole before its first message is sent, and it is whole only with a message that has `end`.
+
+    Errors: those of Authorize; INVALID_ARGUMENT for a condition that nothing can ever meet, because a
+    misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
+    cannot say the answer.
     """
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -171,6 +188,20 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_list_pb2.ListActionsResponse, _abc.Awaitable[_list_pb2.ListActionsResponse]]:
         """Lists the actions that an actor may perform on a resource, all of them in one answer. Errors: those of
         Authorize.
+        """
+
+    @_abc_1.abstractmethod
+    def Query(
+        self,
+        request: _authorization_service_pb2.QueryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_query_pb2.QueryResponse], _abc.AsyncIterator[_query_pb2.QueryResponse]]:
+        """Finds the values for which conditions hold: what rules derive and what facts say, as rows. The answer is
+        whole before its first message is sent, and it is whole only with a message that has `end`.
+
+        Errors: those of Authorize; INVALID_ARGUMENT for a condition that nothing can ever meet, because a
+        misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
+        cannot say the answer.
         """
 
 def add_AuthorizationServiceServicer_to_server(servicer: AuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
