@@ -102,8 +102,9 @@ class Ids:
         first = number << TYPE_SHIFT | len(known)
         known += new
         assert len(known) <= _CHILD_NUMBERS
-        by_text.update(zip(new, range(first, first + len(new)), strict=True))
-        return list(map(by_text.__getitem__, texts))
+        ids = list(range(first, first + len(new)))
+        by_text.update(zip(new, ids, strict=True))
+        return ids if len(new) == len(texts) else list(map(by_text.__getitem__, texts))
 
     def types(self) -> list[tuple[int, str]]:
         """Return all types by their numbers, in this order."""

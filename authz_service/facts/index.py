@@ -3,7 +3,6 @@
 An index is built a few rows at a time, so that a thread that does so beside others can give way to them.
 """
 
-import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -16,8 +15,8 @@ from typing import NamedTuple, TypeVar
 from authz_service.facts.access import AccessPath, Demand, Literal
 from authz_service.facts.fact import Fact
 from authz_service.facts.ids import FIRST_INTEGER, TYPE_SHIFT
-from authz_service.facts.members import ONCE, Member, Members, collection
-from authz_service.facts.rows import Column, Row, Rows
+from authz_service.facts.members import ONCE, Member, Members, collecting
+from authz_service.facts.rows import Column, Row, Rows, ascends
 from authz_service.facts.tables import Signature, Tables
 from authz_service.facts.value import Value
 
@@ -34,8 +33,8 @@ _BYTE = 256
 
 _PART_ROWS = 2048
 
-_FEW_RUNS = 3
-"""From so many members of a key on it pays to take them together."""
+_BUCKET = 7
+"""The members of 2**7 keys are brought together at a time: what that touches stays in the processor's cache."""
 
 
 @cache
@@ -49,12 +48,13 @@ def projection(positions: tuple[int, ...]) -> Callable[[Row], int | Row]:
 class Indexes:
     """What is demanded of `tables`, built path by path and not changed after that."""
 
-    __slots__ = ("_shown", "_tables", "built", "demand")
+    __slots__ = ("_gathered", "_shown", "_tables", "built", "demand")
 
     def __init__(self, tables: Tables, demand: Demand) -> None:
         self._tables = tables
         self.demand = demand
         self._shown: dict[Signature, bytes | None] = {}
+        self._gathered: dict[tuple[Signature, int], bool] = {}
         self.built: dict[str, Index | Members] = {}
 
     def index(self, name: str) -> Index | Members:
@@ -85,9 +85,15 @@ class Indexes:
             return (yield from _all(selected, path))
         if not path.members:
             return (yield from _keys(selected, path))
-        if len(path.key) == 1:
-            return (yield from _groups_of_codes(selected, path, rows.columns[path.key[0]].ids))
-        return (yield from _groups(selected, path))
+        if len(path.key) > 1:
+            return (yield from _groups(selected, path))
+        column = rows.columns[path.key[0]]
+        place = signature, path.key[0]
+        if place not in self._gathered:
+            self._gathered[place] = yield from _is_gathered(column)
+        if self._gathered[place]:
+            return (yield from _runs(selected, path, column.ids))
+        return (yield from _groups_of_codes(selected, path, column.ids))
 
     def _selected(self, path: AccessPath, rows: Rows, shown: bytes | None) -> Iterator["_Part"]:
         """Yield the rows that count for `path`; `shown` has a byte for each row, or is None if all count."""
@@ -109,7 +115,7 @@ class Indexes:
                 _some(column, start, stop, few, as_ids=at != coded) if at in wanted else ()
                 for at, column in enumerate(rows.columns)
             ]
-            yield _Part(stop - start if few is None else sum(few), columns)
+            yield _Part(stop - start if few is None else few.count(1), columns)
 
     def _codes(self, column: Column, literal: Literal) -> AbstractSet[int]:
         """Return the codes of what will do; a value that has no id yet is in no row."""
@@ -216,12 +222,9 @@ def _kinds(ids: Iterable[int], apart: AbstractSet[int | None]) -> list[int]:
 def _among(column: Column, wanted: AbstractSet[int], start: int, stop: int) -> bytes:
     """Return a byte for each row, 1 if its code is wanted."""
     codes = column.codes[start:stop]
-    if len(column.ids) > _BYTE:
+    if codes.itemsize > 1:
         return bytes(map(wanted.__contains__, codes))
-    # Only one byte of each code is not zero; so this takes a tenth of the time.
-    low = 0 if sys.byteorder == "little" else codes.itemsize - 1
-    table = bytes(number in wanted for number in range(_BYTE))
-    return codes.tobytes()[low :: codes.itemsize].translate(table)
+    return codes.tobytes().translate(bytes(number in wanted for number in range(_BYTE)))
 
 
 def _some(
@@ -240,7 +243,7 @@ def _all(parts: Iterable[_Part], path: AccessPath) -> Work[Members]:
     for part in parts:
         members += part.at(path.members)
         yield
-    return collection(_distinct(members, path))
+    return collecting(may_repeat=path.has_choice)(members)
 
 
 def _keys(parts: Iterable[_Part], path: AccessPath) -> Work[Index]:
@@ -259,49 +262,75 @@ def _groups(parts: Iterable[_Part], path: AccessPath) -> Work[Index]:
         for key, member in zip(part.at(path.key), part.at(path.members), strict=True):
             groups[key].append(member)
         yield
-    keys, members = list(groups), list(groups.values())
-    groups.clear()
-    return (yield from _collected(keys, members, path))
-
-
-def _groups_of_codes(parts: Iterable[_Part], path: AccessPath, ids: Sequence[int]) -> Work[Index]:
-    """Return the members by key, which the parts have the codes of; `ids` has the keys by code."""
-    # Half the time of a dict by ids, as less memory is looked at in no order.
-    groups: list[list[Member]] = []
-    for start in range(0, len(ids), _PART_ROWS):
-        groups += [[] for _ in ids[start : start + _PART_ROWS]]
-        yield
-    for part in parts:
-        codes = list(part.columns[path.key[0]])
-        members = list(part.at(path.members))
-        runs = Counter(codes)
-        if len(runs) * _FEW_RUNS < len(codes) and codes == list(runs.elements()):
-            # Facts come in the order of their first argument: those of one key stand together.
-            start = 0
-            for code, count in runs.items():
-                groups[code] += members[start : start + count]
-                start += count
-        else:
-            for code, member in zip(codes, members, strict=True):
-                groups[code].append(member)
-        yield
-    return (yield from _collected(ids, groups, path))
-
-
-def _collected(keys: Sequence[Key], groups: list[list[Member]], path: AccessPath) -> Work[Index]:
+    collected = collecting(may_repeat=path.has_choice)
     index: Index = {}
-    nothing: list[Member] = []
-    for number, key in enumerate(keys):
-        group = groups[number]
-        if group:
-            index[key] = collection(_distinct(group, path))
-            # Memory is free again for the next one.
-            groups[number] = nothing
-        if number % _PART_ROWS == 0:
+    while groups:
+        key, group = groups.popitem()
+        index[key] = collected(group)
+        if len(index) % _PART_ROWS == 0:
             yield
     return index
 
 
-def _distinct(members: Sequence[Member], path: AccessPath) -> Sequence[Member]:
-    """Return each member once: several facts can tell the same of it if any of some literals will do."""
-    return list(dict.fromkeys(members)) if path.has_choice else members
+def _is_gathered(column: Column) -> Work[bool]:
+    for start in range(0, len(column), _PART_ROWS):
+        if not ascends(column.codes[start : start + _PART_ROWS + 1]):
+            return False
+        yield
+    return True
+
+
+def _runs(parts: Iterable[_Part], path: AccessPath, ids: Sequence[int]) -> Work[Index]:
+    """Return the members by key, of rows that are gathered by it.
+
+    The parts have the codes of the keys; `ids` has the keys by code.
+    """
+    collected = collecting(may_repeat=path.has_choice)
+    index: Index = {}
+    current, group = -1, list[Member]()
+    for part in parts:
+        members = list(part.at(path.members))
+        start = 0
+        for code, size in Counter(part.columns[path.key[0]]).items():
+            some = members[start : start + size]
+            start += size
+            if code == current:
+                group += some
+                continue
+            if group:
+                index[ids[current]] = collected(group)
+            current, group = code, some
+        yield
+    if group:
+        index[ids[current]] = collected(group)
+    return index
+
+
+def _groups_of_codes(parts: Iterable[_Part], path: AccessPath, ids: Sequence[int]) -> Work[Index]:
+    """Return what `_runs` does, of rows in any order."""
+    size = 1 << _BUCKET
+    buckets: list[tuple[array[int], list[Member]]] = [
+        (array("I"), []) for _ in range(0, len(ids), size)
+    ]
+    for part in parts:
+        codes, members = part.columns[path.key[0]], part.at(path.members)
+        for code, member in zip(codes, members, strict=True):
+            some_codes, some_members = buckets[code >> _BUCKET]
+            some_codes.append(code)
+            some_members.append(member)
+        yield
+    collected = collecting(may_repeat=path.has_choice)
+    index: Index = {}
+    # From the end, so that the memory of each is free again for the next one.
+    while buckets:
+        codes, members = buckets.pop()
+        start = len(buckets) << _BUCKET
+        keys = ids[start : start + size]
+        groups: list[list[Member]] = [[] for _ in keys]
+        for code, member in zip(codes, members, strict=True):
+            groups[code - start].append(member)
+        for key, group in zip(keys, groups, strict=True):
+            if group:
+                index[key] = collected(group)
+        yield
+    return index

@@ -4,7 +4,7 @@ Three kinds, by size: a tuple while looking through it costs no more than hashin
 and over a frozenset too large to copy the changes to it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, filterfalse
 
@@ -19,10 +19,31 @@ ONCE: Members = ((),)
 MOST_IN_TUPLE = 12
 MOST_COPIED = 1024
 
+_MOST_SHARED = 1 << 16
+"""So many collections of one member are known by it, to be found again."""
+
 
 def collection(members: Sequence[Member]) -> Members:
     """Return `members`, which are distinct, as the smaller or faster of a tuple and a frozenset."""
     return tuple(members) if len(members) <= MOST_IN_TUPLE else frozenset(members)
+
+
+def collecting(*, may_repeat: bool) -> Callable[[Sequence[Member]], Members]:
+    """Return what makes the collections of an index; those of the same single member are mostly one object.
+
+    Members that may repeat count once.
+    """
+    shared: dict[Member, Members] = {}
+
+    def collected(members: Sequence[Member]) -> Members:
+        found = tuple(dict.fromkeys(members) if may_repeat else members)
+        if len(found) != 1:
+            return found if len(found) <= MOST_IN_TUPLE else frozenset(found)
+        if len(shared) > _MOST_SHARED:
+            shared.clear()
+        return shared.setdefault(found[0], found)
+
+    return collected
 
 
 def changed(members: Members, changes: Mapping[Member, bool]) -> Members:

@@ -1,15 +1,17 @@
 """Rows: the distinct facts of one predicate and arity, as ids in columns.
 
-A fact costs 4 bytes for each argument and 6 to 8 for finding it, where a set of tuples costs more than 100. A
+A fact costs 1 to 4 bytes for each argument and 6 to 8 for finding it; a set of tuples costs more than 100. A
 column has a code for each row, and an id for each code. Found are rows by open addressing, as in a dict:
 `_slots` holds row numbers, from 1 on, at the first free place from the row's hash on; at least a quarter of it
 is free. Rows that come in bulk are not looked up, and get their slots when somebody asks for the first time.
 """
 
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from operator import le, mod
+from operator import mod
+from typing import Final
 
 Row = tuple[int, ...]
 
@@ -17,11 +19,15 @@ _PART = 4096
 _BUCKET = 9
 """The rows of 2**9 codes are sorted together."""
 
+_MOST_CODES: Final = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32}
+"""How many codes there can be in arrays of each kind."""
+
 
 class Column:
     """What stands at one position of the rows: `codes` has one for each row, `ids` the id of each code.
 
-    No two codes have the same id. An id may be there that no row has any more.
+    No two codes have the same id. An id may be there that no row has any more. Codes take as many bytes as
+    the greatest of them needs.
     """
 
     __slots__ = ("_code_of", "codes", "ids")
@@ -59,6 +65,8 @@ class Column:
         if code is None:
             code = code_of[id] = len(self.ids)
             self.ids.append(id)
+            if len(self.ids) > _MOST_CODES[self.codes.typecode]:
+                self.codes = array(_wide(len(self.ids)), self.codes)
         self.codes.append(code)
 
     def settle(self) -> None:
@@ -80,7 +88,7 @@ class Rows:
     __slots__ = ("_size", "_slots", "columns")
 
     def __init__(self, arity: int, rows: Iterable[Row] = ()) -> None:
-        self.columns: tuple[Column, ...] = tuple(Column(array("I"), []) for _ in range(arity))
+        self.columns: tuple[Column, ...] = tuple(Column(array("B"), []) for _ in range(arity))
         self._size = 0
         self._slots: array[int] | None = None
         for row in rows:
@@ -115,13 +123,13 @@ class Rows:
     def gathered(self, position: int) -> "Rows":
         """Return the same rows, those with the same id at `position` after each other."""
         codes = self.columns[position].codes
-        if _is_gathered(codes):
+        if all(ascends(codes[at : at + _PART + 1]) for at in range(0, len(codes), _PART)):
             return self
         # First into buckets: sorting all at once would keep every other thread waiting.
         buckets = [array("I") for _ in range((len(self.columns[position].ids) >> _BUCKET) + 1)]
         for number, code in enumerate(codes):
             buckets[code >> _BUCKET].append(number)
-        columns = [(column.codes, array("I")) for column in self.columns]
+        columns = [(column.codes, array(column.codes.typecode)) for column in self.columns]
         for bucket in buckets:
             order = sorted(bucket, key=codes.__getitem__)
             for start in range(0, len(order), _PART):
@@ -214,10 +222,18 @@ class Rows:
         slots[slot] = 0
 
 
-def _is_gathered(codes: "array[int]") -> bool:
-    """Say whether equal codes stand together and ascend."""
-    for start in range(0, len(codes), _PART):
-        part = codes[start : start + _PART + 1]
-        if not all(map(le, part, part[1:])):
-            return False
-    return True
+def ascends(codes: "array[int]") -> bool:
+    """Say whether equal codes stand together and ascend. Costs a tenth of looking at each."""
+    some = codes.tolist()
+    return some == sorted(some)
+
+
+def narrowed(codes: "array[int]", count: int) -> "array[int]":
+    """Return these codes, which are below `count`, in as few bytes as that needs, none ready for more."""
+    parts = array(_wide(count), codes.tobytes())
+    step = len(parts) // len(codes) if codes else 1
+    return parts[0 if sys.byteorder == "little" else step - 1 :: step]
+
+
+def _wide(count: int) -> str:
+    return next(kind for kind, most in _MOST_CODES.items() if count <= most)

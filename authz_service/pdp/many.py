@@ -53,6 +53,7 @@ def _decided(
     permits = moment.policy.loaded.program.permits
     outcomes: list[Outcome] = []
     for identifier in asked.ids:
+        caller.give_way()
         if caller.has_left:
             raise DeadlinePassed("nobody waits for the rest of the batch any more")
         question = Question(asked.actor, asked.action, Value(asked.resource_type, identifier))

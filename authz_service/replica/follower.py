@@ -3,7 +3,8 @@
 Rule 1: one round at a time, in a thread of its own; a round looks at the head and applies all that it shows.
     Who comes meanwhile shares the next round, which begins after they came.
 Rule 2: a copy that is not what the log says (a gap, another life of the database) is loaded anew, beside the
-    one that answers. It is never patched up by guessing.
+    one that answers. It is never patched up by guessing. All processes find that out at the same moment, and
+    each waits for a time of its own before it reads everything; so does each that tries again.
 Rule 3: while the last round has failed, or waits in vain for the database, `trouble` says so, so that nobody
     need wait to be told.
 Rule 4: a call to the database that does not return is given up, and its thread is left behind.
@@ -12,6 +13,9 @@ Rule 5: what is counted in seconds here is counted in looks of this loop, so tha
 """
 
 import asyncio
+import time
+from collections.abc import Callable
+from random import random
 
 import structlog
 
@@ -27,6 +31,9 @@ _LOOK_SECONDS = 0.02
 _LONGEST_PAUSE = 0.5
 """So often it is looked at when that has failed again and again."""
 
+_SPREAD_SECONDS = 1.0
+"""Loads that many processes find necessary at one moment begin within so long."""
+
 _TICK_SECONDS = 1.0
 _SILENT_TICKS = 5
 _GIVEN_UP_TICKS = 30
@@ -40,8 +47,10 @@ _log = structlog.get_logger("authz.replica")
 class Follower:
     """Moves one replica on. All methods belong to one event loop."""
 
-    def __init__(self, replica: Replica[P]) -> None:
+    def __init__(self, replica: Replica[P], chance: Callable[[], float] = random) -> None:
+        """`chance` returns a number from 0 to 1, another one in each process."""
         self._replica = replica
+        self._chance = chance
         self._runner: Runner | None = None
         self._left: list[Runner] = []
         self._running: asyncio.Task[None] | None = None
@@ -115,7 +124,7 @@ class Follower:
         while not stopped.is_set():
             self._turns += 1
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(pause * (1 - self._chance() / 2) if told else pause):
                     await stopped.wait()
             except TimeoutError:
                 told = await self._try(told)
@@ -210,6 +219,7 @@ class Follower:
             self._replica.catch_up()
         except ReplicaFault as error:
             _log.error("loading anew", cause=str(error))
+            time.sleep(_SPREAD_SECONDS * self._chance())
             self._replica.load()
 
 

@@ -33,6 +33,7 @@ from authz_service.facts.tables import Tables
 from authz_service.replica import snapshot_file
 from authz_service.replica.pulse import GivenUp, Pulse
 from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefused
+from authz_service.replica.trimming import trim
 from authz_service.replica.uptime import uptime
 from authz_service.store.fact_store import FactStore, utc_now
 from authz_service.store.reading import Head, RevisionUnreadable
@@ -173,6 +174,7 @@ class Replica(Generic[P]):
         """
         with self.pulse.loading():
             self._load()
+        trim()
 
     def _load(self) -> None:
         # What comes of a merge is not wanted any more, and there is room for two copies but not for three.
@@ -201,6 +203,7 @@ class Replica(Generic[P]):
         try:
             self._check(saved, self._store.head())
             self._take_saved(saved)
+            trim()
             self.catch_up()
         except StoreUnavailable as error:
             if self._applied.incarnation != saved.incarnation:

@@ -36,7 +36,7 @@ from authz_service.facts.tables import Signature, Tables
 from authz_service.facts.value import Value
 
 _MAGIC: Final = b"authz snapshot\r\n"
-_FORM: Final = 1
+_FORM: Final = 2
 """Another one for whatever is written in another way; only this one is read."""
 
 _HEAD: Final = struct.Struct("<16sIQ32s")
@@ -162,7 +162,7 @@ def _parts(saved: Saved) -> Iterator[bytes]:
             kinds = []
             for column in rows.columns:
                 kind, pieces = _column_parts(column)
-                kinds.append(kind)
+                kinds.append([kind, column.codes.typecode])
                 parts += pieces
             tables.append([predicate, arity, len(rows), kinds])
         described.append(_described(store, types, tables))
@@ -240,7 +240,7 @@ def _store(described: Mapping[str, Any], parts: Iterator[memoryview]) -> SavedSt
         known[number] = ids.restore(number, name, texts)
     by_signature: dict[Signature, Rows] = {}
     for predicate, arity, size, kinds in described["tables"]:
-        columns = [_column(kind, known, parts) for kind in kinds]
+        columns = [_column(kind, width, known, parts) for kind, width in kinds]
         if any(len(column) != size for column in columns) or len(columns) != arity:
             raise SnapshotRefused(f"a column of `{predicate}` has not one value for each fact")
         by_signature[predicate, arity] = Rows.of(columns) if columns else Rows(0, [()] * size)
@@ -266,8 +266,10 @@ def _policy(version: int, files: Sequence[Sequence[str]], published_at: str) -> 
     )
 
 
-def _column(kind: int, known: Mapping[int, list[int]], parts: Iterator[memoryview]) -> Column:
-    codes, numbers = array("I"), array("q")
+def _column(
+    kind: int, width: str, known: Mapping[int, list[int]], parts: Iterator[memoryview]
+) -> Column:
+    codes, numbers = array(width), array("q")
     codes.frombytes(next(parts))
     numbers.frombytes(next(parts))
     if kind == _MIXED:

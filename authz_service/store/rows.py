@@ -181,16 +181,17 @@ def decode_facts(predicate: str, texts: Sequence[str]) -> list[Fact]:
 def _decode_column(texts: Sequence[str]) -> list[Value]:
     """Return the values of the texts of arguments; equal ones are one object."""
     different = list(dict.fromkeys(texts))
-    halves = _IN_ARGUMENT.join(different).split(_IN_ARGUMENT)
-    values = list(map(tuple.__new__, repeat(Value), zip(halves[::2], halves[1::2], strict=True)))
+    pairs = zip(*split_values(different), strict=True)
+    values = list(map(tuple.__new__, repeat(Value), pairs))
     if len(different) == len(texts):
         return values
     return list(map(dict(zip(different, values, strict=True)).__getitem__, texts))
 
 
-def decode_value(text: str) -> Value:
-    """Return the value of the text of one argument."""
-    return Value._make(text.split(_IN_ARGUMENT))
+def split_values(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the types and the ids of the values of texts of one argument."""
+    halves = _IN_ARGUMENT.join(texts).split(_IN_ARGUMENT) if texts else []
+    return halves[::2], halves[1::2]
 
 
 def columns_of(facts: str) -> Iterator[tuple[int, Sequence[list[str]]]]:

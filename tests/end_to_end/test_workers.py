@@ -75,6 +75,22 @@ def test_workers_answer_alike(group):
         wait_until(lambda client=client: client.authorize(*QUESTION).permitted)
 
 
+def test_the_pages_of_a_list_come_from_any_worker(group):
+    clients = group.clients()
+    asked = ("Employee:alice", "disarm", "SecuritySystem")
+    pages = [clients[0].list_resources_page(*asked, page_size=1)]
+    # It is gone by now, for those who look at what is there.
+    clients[0].write_facts(insert=["is_suspended(Employee:alice)"])
+    for client in clients:
+        page = client.list_resources_page(*asked, page_size=1, page_token=pages[0].next_page_token)
+        pages.append(page)
+        wait_until(lambda client=client: not list(client.list_resources(*asked)))
+    clients[0].write_facts(delete=["is_suspended(Employee:alice)"])
+    assert [[one.id for one in page.entities] for page in pages[:2]] == [["s1"], ["s2"]]
+    assert all(page == pages[1] for page in pages[1:])
+    assert pages[0].origin == pages[1].origin
+
+
 def test_all_workers_write(group):
     """Revisions are dense: each write has one of its own."""
     clients = group.clients()

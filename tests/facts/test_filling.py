@@ -1,6 +1,7 @@
 """Tables that are filled in columns are those that are made fact by fact."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,13 +30,14 @@ facts = st.builds(
 )
 
 
-def decode(text: str) -> Value:
-    return Value(*text.split("\x1f"))
+def split(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    pairs = [text.split("\x1f") for text in texts]
+    return [type_name for type_name, _ in pairs], [text for _, text in pairs]
 
 
 def filled(facts: frozenset[Fact], page: int) -> Tables:
     """Return the facts in tables that were filled with `page` of them at a time."""
-    filling = Filling(decode)
+    filling = Filling(split)
     by_predicate: defaultdict[str, list[Fact]] = defaultdict(list)
     for fact in sorted(facts):
         by_predicate[fact.predicate].append(fact)

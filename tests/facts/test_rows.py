@@ -1,11 +1,13 @@
 """Rows against a plain set, where many hash alike."""
 
+from array import array
 from itertools import groupby
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz_service.facts.rows import Row, Rows
+from authz_service.facts.rows import Column, Row, Rows, narrowed
 
 
 def rows_of(arity: int) -> st.SearchStrategy[list[tuple[bool, Row]]]:
@@ -52,3 +54,22 @@ def test_gathered_rows_are_the_same(
     assert all((row in gathered) == (row in rows) for _, row in steps)
     seen = [value for value, _ in groupby(gathered.columns[position])]
     assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 65_536, 65_537])
+def test_codes_take_as_few_bytes_as_they_need(count: int) -> None:
+    some = [*range(0, count, 1 + count // 300), count - 1]
+    width = 1 if count <= 256 else 2 if count <= 65_536 else 4
+
+    narrow = narrowed(array("I", some), count)
+
+    assert list(narrow) == some
+    assert narrow.itemsize == width
+
+
+def test_a_column_has_room_for_any_number_of_codes() -> None:
+    column = Column(array("B"), [])
+    for number in range(70_000):
+        column.append(-number)
+    assert list(column) == [-number for number in range(70_000)]
+    assert column.copy().codes == column.codes

@@ -141,7 +141,9 @@ def _small_collections() -> Iterator[None]:
         patch.setattr(members, "MOST_IN_TUPLE", 2)
         patch.setattr(members, "MOST_COPIED", 3)
         patch.setattr(tables, "SPARE_IDS", 0)
+        patch.setattr(members, "_MOST_SHARED", 1)
         patch.setattr(index, "_PART_ROWS", 2)
+        patch.setattr(index, "_BUCKET", 1)
         yield
 
 

@@ -1,12 +1,16 @@
 """What views cost: what no change touches is shared, and read without a call of ours."""
 
 from collections.abc import Callable
+from random import Random
 
+import pytest
+
+from authz_service.facts import index as index_module
 from authz_service.facts import view
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value
+from authz_service.facts.value import Value, string
 from authz_service.facts.view import Reached
 
 
@@ -100,3 +104,35 @@ def test_what_is_reached_is_bounded(monkeypatch):
     for start in range(100):
         reached.keep(start, {start})
     assert reached._dropped == []
+
+
+@pytest.mark.parametrize("key", [0, 2])
+@pytest.mark.parametrize("rows", [2, 3, 2048])
+def test_the_order_of_rows_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, key: int, rows: int
+) -> None:
+    monkeypatch.setattr(index_module, "_PART_ROWS", rows)
+    monkeypatch.setattr(index_module, "_BUCKET", 1)
+    roles = tuple(map(string, ("reader", "writer", "other")))
+    users = [Value("User", str(number)) for number in range(25)]
+    some = [
+        Fact("role", (users[one], role, users[other]))
+        for one in range(25)
+        for other in range(one)
+        for role in roles[one % 3 :]
+    ]
+    demand = Demand(accepts, frozenset(roles))
+    wanted = frozenset(roles[:2])
+    name = demand.name(AccessPath("role", 3, ((1, wanted),), (key,)))
+    expected: dict[Value, set[Value]] = {user: set() for user in users}
+    for fact in some:
+        if fact.args[1] in wanted:
+            expected[fact.args[key]].add(fact.args[2 - key])
+
+    tables = FactSnapshot(Random(1).sample(some, len(some))).tables()
+    for one in (tables, tables.gathered({("role", 3): key})):
+        seen = FactSnapshot.of(one).view(demand)
+        for user in users:
+            found = getattr(seen, name)(seen.ids.find(user), ())
+            assert len(found) == len(set(found))
+            assert set(map(seen.ids.value, found)) == expected[user]

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from authz_service.facts.change import Insert, WriteRequest
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value
+from authz_service.replica import follower
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
@@ -68,11 +70,23 @@ def test_what_went_wrong_is_loaded_anew(store: FactStore, replica: Replica, dama
     insert(store, "bob")
     with store._engine.begin() as connection:
         connection.exec_driver_sql(damage)
-    asyncio.run(Follower(replica).catch_up())
+    asyncio.run(Follower(replica, lambda: 0.0).catch_up())
     assert seen(replica) == {"ann", "bob"}
     insert(store, "cyd")
     asyncio.run(Follower(replica).catch_up())
     assert seen(replica) == {"ann", "bob", "cyd"}
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.3])
+def test_what_went_wrong_everywhere_is_loaded_anew_at_different_times(
+    store: FactStore, replica: Replica, chance: float
+) -> None:
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE head SET incarnation = '00'")
+    began = time.monotonic()
+    asyncio.run(Follower(replica, lambda: chance).catch_up())
+    assert time.monotonic() - began >= chance * follower._SPREAD_SECONDS
+    assert replica.incarnation == "00"
 
 
 def test_trouble_names_the_revision(store: FactStore, replica: Replica) -> None:

@@ -106,9 +106,9 @@ def test_every_flipped_byte_is_refused(tmp_path: Path) -> None:
 def test_a_newer_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "snapshot"
     with monkeypatch.context() as newer:
-        newer.setattr(snapshot_file, "_FORM", 2)
+        newer.setattr(snapshot_file, "_FORM", 3)
         snapshot_file.write(path, SMALL)
-    with pytest.raises(SnapshotRefused, match="the form 2, this program reads 1"):
+    with pytest.raises(SnapshotRefused, match="the form 3, this program reads 2"):
         snapshot_file.read(path)
 
 

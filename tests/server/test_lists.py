@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz_service.engine.engines import Engine
+from authz_service.facts.value import Value
 from authz_service.pdp import lists
 from authz_service.pdp.long_work import Caller, LongBudget
 from authz_service.server import lists as list_rpcs
@@ -449,14 +452,16 @@ def test_a_deadline_in_the_middle_ends_a_list_with_an_error(service, monkeypatch
 
 
 def test_work_for_a_list_ends_when_its_caller_leaves():
-    caller = Caller()
+    caller = Caller(None, threading.Lock())
+    caller._began = math.inf  # it never gives way
     budget = LongBudget(10_000_000, caller, "")
     steps = iter(budget.each)
     assert [next(steps) for _ in range(3)] == [0, 1, 2]
     caller.has_left = True
     assert len(list(steps)) < 5000
     assert list(iter(budget.each)) == []
-    whole = LongBudget(10_000, Caller(), "")
+    whole = LongBudget(10_000, caller, "")
+    caller.has_left = False
     assert list(whole.each) == list(whole.each) == list(range(10_000))
 
 
@@ -465,7 +470,9 @@ def test_work_for_a_list_ends_when_its_caller_leaves():
 def test_the_order_is_that_of_bytes(ids):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "_AT_ONCE", 3)
-        assert lists.in_order(ids) == tuple(sorted(ids, key=str.encode))
+        values = [Value("Document", identifier) for identifier in ids]
+        found = lists.in_order(values, lambda: None)
+        assert found == tuple(sorted(ids, key=str.encode))
 
 
 def made(count: int, policy_version: int = 1) -> lists.List:

@@ -17,7 +17,7 @@ from authz_service.engine.compiler.plan import plan
 from authz_service.engine.compiler.rewrites import rewritten
 from authz_service.engine.compiler.specialise import Specialiser
 from authz_service.engine.program import Budget, Query, Row
-from authz_service.engine.queries.unlimited import rows, strangers
+from authz_service.engine.queries.unlimited import Values, rows, strangers
 from authz_service.engine.queries.vocabulary import (
     ASKED,
     ResolvedQuery,
@@ -28,7 +28,7 @@ from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
 from authz_service.facts.ids import Ids
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import BOOLEAN, STRING, Value
+from authz_service.facts.value import Value
 from authz_service.facts.view import View
 from authz_service.polar.goals import Atom, Conjunction, Rule, Term, Variable
 
@@ -78,7 +78,7 @@ class CompiledQueries:
         Raises EngineUnsupported if there cannot be a module.
         """
         asked = self._vocabulary.resolved(query)
-        call = _Call(asked, self._demand)
+        call = _Call(asked)
         answer = self._function(call.shape)
         if answer is None:
             raise EngineUnsupported("the rules behind the query build on each other too deep")
@@ -91,7 +91,7 @@ class CompiledQueries:
 
     def source(self, query: Query) -> Source:
         """Return the text of the module for this query. Raises EngineUnsupported."""
-        return self._source(_Call(self._vocabulary.resolved(query), self._demand).shape)
+        return self._source(_Call(self._vocabulary.resolved(query)).shape)
 
     def _source(self, shape: Shape) -> Source:
         rule = shape.rule
@@ -113,15 +113,10 @@ class CompiledQueries:
 class _Call:
     """A query as a shape, and the values that make the query of it."""
 
-    def __init__(self, asked: ResolvedQuery, demand: Demand) -> None:
+    def __init__(self, asked: ResolvedQuery) -> None:
         self._asked = asked
         query = asked.query
-        named = demand.named or frozenset()
-        self._values = [
-            value
-            for value in fixed_values(query)
-            if value not in named or value.type not in (STRING, BOOLEAN)
-        ]
+        self._values = [value for value in fixed_values(query) if value not in asked.literals]
         self._choices = (*asked.listed, *asked.tried)
         self._wanted = [column for column in query.columns if column not in self._choices]
         self.shape = self._shape()
@@ -159,7 +154,7 @@ class _Call:
         for value in strangers(self._asked):
             ids.add(value)
         # All that occurs anywhere has its id now.
-        tried = {name: tuple(ids.of_type(name).values()) for name in self._types_tried()}
+        tried = values_to_try(ids, self._asked)
         choices = [
             *listed.values(),
             *(
@@ -167,32 +162,36 @@ class _Call:
                 for variable in self._asked.tried
             ),
         ]
-        found: set[tuple[int, ...]] = set()
+        decoded = _Decoded(ids)
+        found: set[Values] = set()
         for chosen in product(*choices):
             next(steps)
-            found |= self._rows_of(answer(view, steps, now, {}, *values, *chosen), chosen)
-        decoded = _Decoded(ids)
-        return rows(
-            {tuple(map(decoded.__getitem__, row)) for row in found},
-            self._asked,
-            lambda name: len(tried[name]),
-            steps.__next__,
-        )
+            answers = answer(view, steps, now, {}, *values, *chosen)
+            found |= self._rows_of(answers, chosen, decoded)
+        return rows(found, self._asked, lambda name: len(tried[name]), steps.__next__)
 
-    def _types_tried(self) -> frozenset[str]:
-        return frozenset().union(*(self._asked.types[variable] for variable in self._asked.tried))
-
-    def _rows_of(self, answers: Any, chosen: tuple[int, ...]) -> set[tuple[int, ...]]:  # noqa: ANN401 - as generated
+    def _rows_of(self, answers: Any, chosen: tuple[int, ...], decoded: "_Decoded") -> set[Values]:  # noqa: ANN401 - as generated
         """Return the columns of each answer, of those that a module gives for one combination of values."""
         if not self._wanted:
             answers = {()} if answers else ()
         elif len(self._wanted) == 1:
-            answers = {(answer,) for answer in answers}
+            answers = ((answer,) for answer in answers)
+        value = decoded.__getitem__
         if not self._choices:
-            return set(answers)
+            return {tuple(map(value, answer)) for answer in answers}
         variables = (*self._choices, *self._wanted)
         places = [variables.index(column) for column in self._asked.query.columns]
-        return {tuple(map((*chosen, *answer).__getitem__, places)) for answer in answers}
+        picked = (map((*chosen, *answer).__getitem__, places) for answer in answers)
+        return {tuple(map(value, row)) for row in picked}
+
+
+def values_to_try(ids: Ids, asked: ResolvedQuery) -> dict[str, tuple[int, ...]]:
+    """Return the values of the types of tried variables: all that have an id, strangers included.
+
+    Values that occur in these facts no more, or not yet, are among them; they behave like strangers.
+    """
+    types = frozenset().union(*(asked.types[variable] for variable in asked.tried))
+    return {name: tuple(ids.of_type(name).values()) for name in types}
 
 
 class _Decoded(dict[int, Value]):

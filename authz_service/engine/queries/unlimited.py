@@ -54,7 +54,7 @@ def rows(
     that is looked at. Raises VariableUnlimited.
     """
     if not asked.tried:
-        return set(found)
+        return {*found}
     forms = dict.fromkeys(form for row in found if (form := _form(row)))
     wide = {form: _wide(found, form, count, step) for form in forms}
     said: set[Row] = set()

@@ -18,7 +18,7 @@ from authz_service.errors import (
     UnusableCondition,
     VariableUnlimited,
 )
-from authz_service.facts.value import INTEGER, PRIMITIVE_TYPES, STRING, Value
+from authz_service.facts.value import BOOLEAN, INTEGER, PRIMITIVE_TYPES, STRING, Value
 from authz_service.polar.diagnostic import did_you_mean
 from authz_service.polar.goals import Atom, Rule, Term, Types, Variable
 from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
@@ -41,6 +41,8 @@ class ResolvedQuery(NamedTuple):
     query: Query
     types: Types
     tried: tuple[Variable, ...]
+    literals: frozenset[Value]
+    """The values of the conditions that rules tell apart; others are looked up by one and the same code."""
 
     @property
     def listed(self) -> dict[Variable, tuple[Value, ...]]:
@@ -66,6 +68,8 @@ class Vocabulary:
             args = [arg.accepted for arg in shape.args]
             types = tuple(arg.types for arg in shape.args)
             self._at((shape.predicate, len(args))).add(args, types, frozenset())
+        named = frozenset().union(*(sources.named for sources in self._sources.values()))
+        self._literals = frozenset(v for v in named if v.type in (STRING, BOOLEAN))
 
     def _at(self, key: tuple[str, int]) -> "_Sources":
         return self._sources.setdefault(key, _Sources(key[1]))
@@ -85,7 +89,7 @@ class Vocabulary:
                     f"`{_name(variable)}` can be any Integer that meets the conditions, and these have no end; "
                     "limit it to a list of values, or to another type"
                 )
-        return ResolvedQuery(query, types, tried)
+        return ResolvedQuery(query, types, tried, self._literals.intersection(fixed_values(query)))
 
     def _limited(self, query: Query) -> dict[Variable, frozenset[str]]:
         """Return the types that each variable can have before any condition is looked at."""
@@ -143,8 +147,9 @@ class Vocabulary:
 
     def _narrow(self, conditions: Sequence[Atom], types: dict[Variable, frozenset[str]]) -> None:
         """Leave each variable the types that all conditions together allow."""
-        before: object = None
-        while before != (before := dict(types)):
+        before: Types = {}
+        while before != types:
+            before = dict(types)
             for number, atom in enumerate(conditions):
                 found = self._sources[atom.key].types(tuple(args_of(atom, types)))
                 for arg, allowed in zip(atom.args, found, strict=True):
@@ -184,7 +189,7 @@ class Vocabulary:
         """Yield the variables that conditions need before they can be looked at, and that none gives values."""
         bound = {variable for variable, limit in query.limits.items() if limit.values is not None}
         left = [
-            (atom, self._sources[atom.key].open_positions(tuple(args_of(atom, types))))
+            (atom, self._sources[atom.key].open_positions(tuple(self._told_apart(atom, types))))
             for atom in query.conditions
         ]
         while left:
@@ -197,6 +202,14 @@ class Vocabulary:
             yield from missing[best]
             atom, _ = left.pop(best)
             bound.update(arg for arg in atom.args if isinstance(arg, Variable))
+
+    def _told_apart(self, atom: Atom, types: Types) -> Iterator[Arg]:
+        """Yield the arguments, with its type for each value that is looked up like others of that."""
+        for arg in args_of(atom, types):
+            if isinstance(arg, Value) and arg not in self._literals:
+                yield frozenset({arg.type})
+            else:
+                yield arg
 
 
 class _Source(NamedTuple):
@@ -228,6 +241,16 @@ class _Sources:
     ) -> None:
         self._index.add(len(self._all), args)
         self._all.append(_Source(tuple(args), types, opened))
+
+    @property
+    def named(self) -> set[Value]:
+        """The values that stand there."""
+        found: set[Value] = set()
+        for arg in (arg for source in self._all for arg in source.args):
+            found.update(
+                [arg] if isinstance(arg, Value) else () if isinstance(arg, frozenset) else arg
+            )
+        return found
 
     def matching(self, args: Sequence[Arg]) -> list[_Source]:
         return [self._all[number] for number in bits(self._index.matching(args))]
