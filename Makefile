@@ -8,7 +8,8 @@ POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
-	bench-engine bench-following bench-lists-load bench-publish bench-replica bench-store bench-workers faults history fuzz clean
+	bench-engine bench-explain bench-following bench-lists bench-lists-load bench-publish bench-replica bench-store \
+	bench-workers faults history fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,11 +84,17 @@ bench-engine: install ## the cost of a decision, beside oso, Cedar and casbin (a
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/engine.py $(if $(QUICK),--quick)
 
+bench-lists: install ## what lists cost beside checks, at a million facts; QUICK=1: 50,000
+	$(BIN)/python benchmarks/lists.py $(if $(QUICK),--quick)
+
 bench-publish: install ## what clients notice of policies that are published while they ask
 	$(BIN)/python benchmarks/publish_under_load.py
 
 bench-lists-load: install ## what clients notice of long lists that stream while they ask, and what pages cost
 	$(BIN)/python benchmarks/lists_under_load.py
+
+bench-explain: install ## what a proof costs beside the decision, with a million facts; QUICK=1: 50,000
+	$(BIN)/python benchmarks/explain.py $(if $(QUICK),--quick)
 
 bench-following: install ## what the writes of one process cost the questions at another, and when they are seen
 	$(BIN)/python benchmarks/following.py

@@ -104,6 +104,17 @@ def test_the_commands_of_the_document_about_queries(demo):
     assert printed(snippet, demo.target) == expected
 
 
+def test_the_document_about_explanations(demo):
+    document = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+    for block in blocks("console", document):
+        for command, expected in commands(block):
+            assert run(command, demo.target) == expected, command
+    [snippet] = blocks("python", document)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(snippet, "explain.md", "exec"), {"client": demo.client})
+    assert "add has_role(Employee:bob" in printed.getvalue()
+
+
 def test_the_python_of_the_readme(demo):
     [snippet] = blocks("python")
     [expected] = blocks("text")

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from authz_service import __version__
-from authz_service.cli import check, database, facts, lists, output, policy, query, serve, store
+from authz_service.cli import (
+    check,
+    database,
+    explain,
+    facts,
+    lists,
+    output,
+    policy,
+    query,
+    serve,
+    store,
+)
 
 app = typer.Typer(
     help="Authorization as a service: Polar policies over facts, PERMIT or DENY over gRPC.",
@@ -21,6 +32,7 @@ app.command()(serve.config)
 app.command()(check.check)
 app.add_typer(lists.app, name="list")
 app.command()(query.query)
+app.command()(explain.explain)
 app.add_typer(policy.app, name="policy")
 app.add_typer(facts.app, name="facts")
 app.add_typer(store.app, name="store")

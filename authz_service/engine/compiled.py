@@ -286,20 +286,17 @@ class CompiledProgram:
         try:
             if len(modules) == 1:
                 found = modules[0].answer(view, steps, now, {}, *given)
-                return Listed(tuple(map(ids.value, found)), is_any_except=False)
+                return Listed(tuple(ids.values(asked.type, found)), is_any_except=False)
             stranger = view.ids.stranger(asked.type, position)
             unlike, is_any = _unlike(stranger, modules, position, given, (view, steps, now))
         except StopIteration:
             raise budget.reached() from None
-        return Listed(tuple(map(ids.value, unlike)), is_any)
+        return Listed(tuple(ids.values(asked.type, unlike)), is_any)
 
     def _modules_for(self, kind: Kind, position: int) -> list[_Compiled] | None:
         """Return what finds lists: one module if the argument is not open, three if it is; None if none can."""
-        if (kind, position) not in self._is_open:
-            self._is_open[kind, position] = is_open(self.rules_for(kind), position)
-        wanted: list[Kind | ListKind] = [ListKind(kind, position, None)]
-        if self._is_open[kind, position]:
-            wanted = [kind, *(ListKind(kind, position, part) for part in Part)]
+        lists = self._lists_at(kind, position)
+        wanted: list[Kind | ListKind] = [*lists] if len(lists) == 1 else [kind, *lists]
         found = [self._compiled(one) for one in wanted]
         compiled = [one for one in found if one is not None]
         return compiled if len(compiled) == len(found) else None
@@ -315,6 +312,17 @@ class CompiledProgram:
     def _queries(self) -> CompiledQueries:
         vocabulary = self._reference.vocabulary
         return CompiledQueries(vocabulary, self._specialiser, self.demand, _executed)
+
+    def list_kinds(self, kind: Kind) -> Iterator[ListKind]:
+        """Yield the kinds of modules that find lists for questions of the kind."""
+        for position in range(len(self._rules(kind)[1])):
+            yield from self._lists_at(kind, position)
+
+    def _lists_at(self, kind: Kind, position: int) -> list[ListKind]:
+        if (kind, position) not in self._is_open:
+            self._is_open[kind, position] = is_open(rewritten(self.rules_for(kind)), position)
+        parts = Part if self._is_open[kind, position] else [None]
+        return [ListKind(kind, position, part) for part in parts]
 
     @property
     def asked(self) -> AbstractSet[Hashable]:
@@ -367,9 +375,9 @@ class CompiledProgram:
             case None:
                 return rules, bound
             case Part.CERTAIN:
-                return certain(rules, asked.listed), bound
+                return certain(rewritten(rules), asked.listed), bound
             case Part.DIFFERING:
-                return differing(rules, asked.listed), (True, False, *every[1:])
+                return differing(rewritten(rules), asked.listed), (True, False, *every[1:])
 
     def _kind(self, question: Question) -> Kind:
         actor, action, resource = question

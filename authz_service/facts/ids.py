@@ -9,8 +9,9 @@ Rule 4: what only one question knows goes to a child. Its numbers are none that 
     value later under another number.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain, count, repeat
 from typing import Final
 
 from authz_service.facts.value import INTEGER, INTEGER_MIN, Value
@@ -159,6 +160,11 @@ class Ids:
         number = id >> TYPE_SHIFT
         return Value(self._type_names[number], self._texts[number][id & _NUMBER])
 
+    def values(self, type_name: str, ids: AbstractSet[int]) -> Iterator[Value]:
+        """Return the values of these ids, all of one type and not Integer. Costs half of what `value` takes."""
+        texts = self._texts.get(self.type_number(type_name), [])
+        return map(Value, repeat(type_name), [texts[id_ & _NUMBER] for id_ in ids])
+
     def type_number(self, type_name: str) -> int:
         """Return the number of a type, which it has from now on. Not for Integer, which has none."""
         found = self.find_type(type_name)
@@ -245,6 +251,10 @@ class _ChildIds(Ids):
     def value(self, id: int) -> Value:  # noqa: A002 - the word for it
         found = self._values.get(id)
         return self._parent.value(id) if found is None else found
+
+    def values(self, type_name: str, ids: AbstractSet[int]) -> Iterator[Value]:
+        own = self._values.keys() & ids
+        return chain(map(self._values.__getitem__, own), self._parent.values(type_name, ids - own))
 
     def find_type(self, type_name: str) -> int | None:
         found = self._type_numbers.get(type_name)

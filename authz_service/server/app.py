@@ -37,6 +37,7 @@ from authz_service.http.metrics import MetricsServer, ServerCollector
 from authz_service.pap.administration import PolicyAdministrationPoint, PolicyPublished
 from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
+from authz_service.pdp.explain import Explanations
 from authz_service.pdp.lists import Lists
 from authz_service.pdp.queries import Queries
 from authz_service.polar.diagnostic import PolicyInvalid
@@ -140,6 +141,9 @@ class Server:
         )
         self._lists = Lists(self._pdp.long_work, list_steps=settings.list_steps)
         self._queries = Queries(self._pdp.long_work, query_steps=settings.query_steps)
+        self._explanations = Explanations(
+            self._pdp.long_work, evaluation_steps=settings.evaluation_steps
+        )
         self._follower = Follower(self._replica)
         self._past: PastStates[LoadedPolicy] = PastStates(
             self._store,
@@ -277,6 +281,7 @@ class Server:
                 moments,
                 ListRpcs(self._pdp, self._lists, moments, freshness, self._store.signing_key),
                 self._queries,
+                self._explanations,
                 self._telemetry,
                 max_batch_questions=self._settings.max_batch_questions,
             ),

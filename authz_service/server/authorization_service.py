@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from authz.v1 import authorization_service_pb2 as pb
+from authz.v1 import explain_pb2 as explain_pb
 from authz.v1 import list_pb2, query_pb2
 from authz.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
 
 from authz_service.errors import AuthzError, DeadlinePassed, InvalidRequest, MalformedValue
 from authz_service.pdp.decide import Decision, Moment, PolicyDecisionPoint
+from authz_service.pdp.explain import Explanations
 from authz_service.pdp.many import decide_many
 from authz_service.pdp.queries import Queries
-from authz_service.server import codec, many
+from authz_service.server import codec, explain, many
 from authz_service.server.boundary import Rpc, has_expired
 from authz_service.server.lists import ListRpcs
 from authz_service.server.moments import Moments
@@ -25,12 +27,13 @@ _MANY_TIMES_MORE = 10
 class AuthorizationService(AuthorizationServiceServicer):
     """The RPCs that decide."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what answers, one for each kind of question
         self,
         pdp: PolicyDecisionPoint,
         moments: Moments,
         lists: ListRpcs,
         queries: Queries,
+        explanations: Explanations,
         telemetry: Telemetry,
         *,
         max_batch_questions: int,
@@ -39,6 +42,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         self._moments = moments
         self._lists = lists
         self._queries = queries
+        self._explanations = explanations
         self._telemetry = telemetry
         self._max_batch_questions = max_batch_questions
 
@@ -59,7 +63,40 @@ class AuthorizationService(AuthorizationServiceServicer):
             evaluated_at=codec.timestamp(moment.evaluated_at),
             decision_id=decision.decision_id,
             age=None if moment.age is None else codec.duration(moment.age),
+            rules=await self._rules(moment, request, decision) if request.name_rules else (),
         )
+
+    async def _rules(
+        self, moment: Moment, request: pb.AuthorizeRequest, decision: Decision
+    ) -> list[explain_pb.PolicyRule]:
+        """Return the rules by which the question is permitted, none if it is not."""
+        if not decision.permitted:
+            return []
+        facts = codec.context_facts(request)
+        spans = await self._explanations.rules_of(moment, codec.question(request), facts)
+        return explain.rule_messages(spans)
+
+    async def Explain(  # noqa: N802
+        self, request: pb.ExplainRequest, context: Rpc
+    ) -> pb.ExplainResponse:
+        question, facts = codec.question(request), codec.context_facts(request)
+        most_proofs = explain.most_proofs(request)
+        most_changes = explain.most_changes(request)
+        moment = await self._moments.of(request, context)
+        found = await self._explanations.explain(
+            moment, question, facts, most_proofs=most_proofs, most_changes=most_changes
+        )
+        response = pb.ExplainResponse(
+            decision=pb.DECISION_PERMIT if found.permitted else pb.DECISION_DENY,
+            consistency_token=str(moment.state.token),
+            policy_version=moment.policy.version.version,
+            evaluated_at=codec.timestamp(moment.evaluated_at),
+            age=None if moment.age is None else codec.duration(moment.age),
+        )
+        sent = frozenset(facts)
+        stored = moment.facts
+        explain.fill_response(response, found, lambda fact: fact in sent and fact not in stored)
+        return response
 
     async def BatchAuthorize(  # noqa: N802
         self, request: pb.BatchAuthorizeRequest, context: Rpc

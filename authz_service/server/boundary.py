@@ -29,7 +29,8 @@ _Receiving = Callable[[AsyncIterator[Message], Rpc], Awaitable[Message]]
 
 _OWN_SERVICES = "/authz.v1."
 _READS = (
-    *("Authorize", "BatchAuthorize", "ListResources", "ListActors", "ListActions", "Query"),
+    *("Authorize", "BatchAuthorize", "Explain", "Query"),
+    *("ListResources", "ListActors", "ListActions"),
     *("ReadFacts", "ExportFacts", "WatchFacts"),
     *("GetPolicy", "ListStores"),
 )

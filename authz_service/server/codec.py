@@ -92,7 +92,11 @@ PagedRead = tuple[str, int, FactPattern, Moment]
 
 AnyRead = fact_service_pb2.ReadFactsRequest | fact_service_pb2.ExportFactsRequest
 
-AnyQuestion = authorization_service_pb2.AuthorizeRequest | authorization_service_pb2.Question
+AnyQuestion = (
+    authorization_service_pb2.AuthorizeRequest
+    | authorization_service_pb2.Question
+    | authorization_service_pb2.ExplainRequest
+)
 WithActor = (
     AnyQuestion
     | authorization_service_pb2.ManyResources

@@ -20,8 +20,10 @@ rule.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain, combinations
+from typing import TypeGuard
 
 from authz_service.engine.compiler.limits import Limits
 from authz_service.engine.compiler.rule_program import (
@@ -70,9 +72,8 @@ def _is_open(limits: Limits, program: RuleProgram, name: str, places: _Places) -
 def differing(program: RuleProgram, position: int) -> RuleProgram:
     """Return a program for the values of which the entry, open there, says other than of a stranger.
 
-    Its entry has the arguments stranger, value, and the others in their order. The program must be as it was
-    specialised: its atoms ask for relations about exactly the types of their arguments. Raises
-    EngineUnsupported.
+    Its entry has the arguments stranger, value, and the others in their order. Best after the rewrites, which
+    leave few variables that nothing limits. Raises EngineUnsupported.
     """
     return _closed_under(program, position, _Differences(program).relation)
 
@@ -137,13 +138,13 @@ class _Differences:
         """Yield each choice of those variables of the rule's own that could be the stranger."""
         limited = self._limits.of_rule(rule, others)
         inside = {v for g in goals_of(rule) if not isinstance(g, Negation) for v in variables(g)}
-        unlimited = sorted(inside - limited - same, key=lambda v: v.name)
-        if same & limited:
-            unlimited = []
-        if len(unlimited) > MAX_UNLIMITED:
+        unlimited = set() if same & limited else inside - limited - same
+        tied = {v for v in unlimited if any(_equates(goal, v, same) for goal in goals_of(rule))}
+        loose = sorted(unlimited - tied, key=lambda variable: variable.name)
+        if len(loose) > MAX_UNLIMITED:
             raise EngineUnsupported(f"too many variables are unlimited in a rule of {rule.head}")
-        for number in range(len(unlimited) + 1):
-            yield from combinations(unlimited, number)
+        for number in range(len(loose) + 1):
+            yield from ((*tied, *some) for some in combinations(loose, number))
 
     def _bodies(
         self, rule: Rule, value: Variable, given: Sequence[Variable]
@@ -180,7 +181,8 @@ class _Differences:
 
     def _atom(self, atom: Atom, value: Variable) -> Goal:
         places = frozenset(place for place, arg in enumerate(atom.args) if arg == value)
-        if not _is_open(self._limits, self._program, atom.predicate, places):
+        is_stored = atom.predicate not in self._program.relations
+        if is_stored or not _is_open(self._limits, self._program, atom.predicate, places):
             return atom  # never holds for the stranger
         key = atom.predicate, places
         self._needed.append(key)
@@ -207,9 +209,7 @@ class _Certain:
             goals = goals_of(rule)
             others = (arg for arg in head_of(rule) if arg != value)
             if value not in self._limits.of_rule(rule, others):
-                found = next(
-                    (g for g in goals if isinstance(g, Atom) and g.args.count(value) == 1), None
-                )
+                found = next((goal for goal in goals if self._asks_once(goal, value)), None)
                 if found is None:
                     continue
                 inner = found.predicate, frozenset({found.args.index(value)})
@@ -219,6 +219,20 @@ class _Certain:
             head = Atom(_certain(key), rule.head.args, rule.span)
             rules.append(replace(with_goals(rule, goals), head=head))
         return Relation(_certain(key), relation.params, tuple(rules)), needed
+
+    def _asks_once(self, goal: Goal, value: Variable) -> TypeGuard[Atom]:
+        return (
+            isinstance(goal, Atom)
+            and goal.predicate in self._program.relations
+            and goal.args.count(value) == 1
+        )
+
+
+def _equates(goal: Goal, variable: Variable, others: AbstractSet[Variable]) -> bool:
+    if not isinstance(goal, Comparison) or goal.operator != "=":
+        return False
+    sides = {goal.left, goal.right}
+    return variable in sides and not sides.isdisjoint(others)
 
 
 def _with_one(
@@ -230,7 +244,11 @@ def _with_one(
     )
     if not found:
         return None
-    goals = (substituted(goal, dict.fromkeys(same, value)) for goal in goals_of(rule))
+    goals = (
+        substituted(goal, dict.fromkeys(same, value))
+        for goal in goals_of(rule)
+        if not any(_equates(goal, variable, same - {variable}) for variable in same)
+    )
     return with_goals(rule, goals, {**rule.types, value: found})
 
 

@@ -9,7 +9,7 @@ Rule 4: whatever a variable is bound to has one of its types. Types are tested w
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from authz_service.polar.goals import (
     CURRENT_TIME,
@@ -26,6 +26,7 @@ from authz_service.polar.goals import (
     Variable,
 )
 from authz_service.polar.graphs import components, postorder
+from authz_service.polar.matching import Arg
 from authz_service.polar.shapes import Shapes
 from authz_service.polar.source import PolicySource, Span
 
@@ -44,11 +45,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class RuleProgram:
-    """Relations by name. A question asks for one of them, `entry`. `shapes` say what facts there can be."""
+    """Relations by name. A question asks for one of them, `entry`. `shapes` say what facts there can be.
+
+    `meanings` says of which predicate, asked with what, a relation of the specialiser is.
+    """
 
     entry: str
     relations: Mapping[str, Relation]
     shapes: Shapes
+    meanings: Mapping[str, tuple[str, tuple[Arg, ...]]] = field(default_factory=dict)
 
     def atoms_of(self, rule: Rule) -> Iterator[tuple[Atom, bool]]:
         """Yield the atoms of the rule that speak about relations, and whether each is negated."""

@@ -54,7 +54,7 @@ class Specialiser:
         reached = _Reached(self)
         entry = reached.relation(predicate, tuple(args))
         reached.run()
-        return RuleProgram(entry, reached.relations, self.shapes)
+        return RuleProgram(entry, reached.relations, self.shapes, reached.meanings())
 
     def with_rule(self, rule: Rule) -> "Specialiser":
         """Return these rules and a flat one, for a predicate that none derives. Costs a copy of them."""
@@ -99,6 +99,10 @@ class _Reached:
             self._names[key] = name
             self._waiting.append((name, predicate, args))
         return self._names[key]
+
+    def meanings(self) -> dict[str, tuple[str, tuple[Arg, ...]]]:
+        """Return the predicate and the arguments that each relation is about."""
+        return {name: meaning for meaning, name in self._names.items()}
 
     def run(self) -> None:
         while self._waiting:

@@ -19,6 +19,7 @@ from authz._carried import CarriedTokens
 from authz._consistency import Consistency
 from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
+from authz._explain import Explanation
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern, to_stored
 from authz._pending import Pending
 from authz._query import (
@@ -169,7 +170,7 @@ class AsyncClient(AsyncLists):
         """See Client.forget_tokens."""
         self._carried.forget()
 
-    def authorize(
+    def authorize(  # noqa: PLR0913 - what can be said of a question
         self,
         actor: Entity | str,
         action: str,
@@ -177,12 +178,31 @@ class AsyncClient(AsyncLists):
         *,
         context_facts: Iterable[Fact | str] = (),
         consistency: Consistency | None = None,
+        name_rules: bool = False,
         timeout: float | None = None,
     ) -> Pending[Decision]:
         """See Client.authorize."""
         question = Question(actor, action, resource, context_facts)
         demand, carried = self._carried.demand(consistency)
-        call = calls.authorize(self._settings.store, question, demand)
+        call = calls.authorize(self._settings.store, question, demand, name_rules=name_rules)
+        return self._start(self._carried.answering(call, carried, token_of), timeout)
+
+    def explain(  # noqa: PLR0913 - what can be said of a question, and two limits
+        self,
+        actor: Entity | str,
+        action: str,
+        resource: Entity | str,
+        *,
+        context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
+        proofs: int = 1,
+        change_sets: int = 3,
+        timeout: float | None = None,
+    ) -> Pending[Explanation]:
+        """See Client.explain."""
+        question = Question(actor, action, resource, context_facts)
+        demand, carried = self._carried.demand(consistency)
+        call = calls.explain(self._settings.store, question, demand, proofs, change_sets)
         return self._start(self._carried.answering(call, carried, token_of), timeout)
 
     def authorize_batch(

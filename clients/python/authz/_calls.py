@@ -17,6 +17,7 @@ from authz._call import (
 from authz._consistency import Consistency, consistency_message
 from authz._decision import Answer, Decision, Question
 from authz._entity import Entity
+from authz._explain import Explanation, read_changes, read_misses, read_proof, read_rule
 from authz._fact import Fact, FactPattern, StoredFact
 from authz._results import (
     EntityDeleted,
@@ -61,7 +62,9 @@ _OUTCOMES: Final[Mapping[int, WriteOutcome]] = {
 
 
 @refusing_the_unrepresentable()
-def authorize(store: str, question: Question, demand: Consistency | None) -> Call[Decision]:
+def authorize(
+    store: str, question: Question, demand: Consistency | None, *, name_rules: bool
+) -> Call[Decision]:
     request = authorization_pb.AuthorizeRequest(
         store=store,
         actor=entity_message(question.actor),
@@ -69,6 +72,7 @@ def authorize(store: str, question: Question, demand: Consistency | None) -> Cal
         resource=entity_message(question.resource),
         context_facts=map(fact_message, question.context_facts),
         consistency=_demanded(demand),
+        name_rules=name_rules,
     )
     return Call(
         "/authz.v1.AuthorizationService/Authorize",
@@ -90,11 +94,14 @@ def _read_decision(response: authorization_pb.AuthorizeResponse) -> Decision:
         evaluated_at=stated_time(response, "evaluated_at"),
         consistency_token=stated_text(response.consistency_token, "consistency_token"),
         age=_age(response),
+        rules=tuple(map(read_rule, response.rules)),
     )
 
 
 def _age(
-    response: authorization_pb.AuthorizeResponse | authorization_pb.BatchAuthorizeResponse,
+    response: authorization_pb.AuthorizeResponse
+    | authorization_pb.BatchAuthorizeResponse
+    | authorization_pb.ExplainResponse,
 ) -> timedelta | None:
     return response.age.ToTimedelta() if response.HasField("age") else None
 
@@ -103,6 +110,43 @@ def _permitted(decision: int) -> bool:
     if decision not in _PERMITTED:
         raise UnexpectedAnswer(f"expected PERMIT or DENY, found decision {decision}")
     return _PERMITTED[decision]
+
+
+@refusing_the_unrepresentable()
+def explain(
+    store: str, question: Question, demand: Consistency | None, proofs: int, change_sets: int
+) -> Call[Explanation]:
+    request = authorization_pb.ExplainRequest(
+        store=store,
+        actor=entity_message(question.actor),
+        action=question.action,
+        resource=entity_message(question.resource),
+        context_facts=map(fact_message, question.context_facts),
+        consistency=_demanded(demand),
+        max_proofs=proofs,
+        max_change_sets=change_sets,
+    )
+
+    def read(response: authorization_pb.ExplainResponse) -> Explanation:
+        return Explanation(
+            question=question.text,
+            permitted=_permitted(response.decision),
+            policy_version=stated_version(response.policy_version),
+            evaluated_at=stated_time(response, "evaluated_at"),
+            consistency_token=stated_text(response.consistency_token, "consistency_token"),
+            age=_age(response),
+            proofs=tuple(map(read_proof, response.proofs)),
+            has_all_proofs=response.has_all_proofs,
+            misses=read_misses(response.misses),
+            changes=read_changes(response.nearest_changes),
+        )
+
+    return Call(
+        "/authz.v1.AuthorizationService/Explain",
+        request.SerializeToString(),
+        reading(authorization_pb.ExplainResponse, read),
+        repeatable=True,
+    )
 
 
 @refusing_the_unrepresentable()

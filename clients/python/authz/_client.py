@@ -18,6 +18,7 @@ from authz._carried import CarriedTokens
 from authz._consistency import Consistency
 from authz._decision import Answer, Decision, Question, batch_token, to_question
 from authz._entity import Entity, to_entity
+from authz._explain import Explanation
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern
 from authz._query import AnyCondition, Origin, Part, QueryAnswer, Row, Var, to_query, token_of_part
 from authz._results import (
@@ -175,7 +176,7 @@ class Client(Lists):
         """
         self._carried.forget()
 
-    def authorize(
+    def authorize(  # noqa: PLR0913 - what can be said of a question
         self,
         actor: Entity | str,
         action: str,
@@ -183,16 +184,41 @@ class Client(Lists):
         *,
         context_facts: Iterable[Fact | str] = (),
         consistency: Consistency | None = None,
+        name_rules: bool = False,
         timeout: float | None = None,
     ) -> Decision:
         """Decide whether `actor` may perform `action` on `resource`.
 
         `context_facts` hold for this question only, as if they were stored. `consistency` says which state may
-        answer; by default one that has everything in it that this client has written.
+        answer; by default one that has everything in it that this client has written. With `name_rules` a
+        decision that permits names the rules by which it does.
         """
         question = Question(actor, action, resource, context_facts)
         demand, carried = self._carried.demand(consistency)
-        call = calls.authorize(self._settings.store, question, demand)
+        call = calls.authorize(self._settings.store, question, demand, name_rules=name_rules)
+        return self._ask(self._carried.answering(call, carried, token_of), timeout)
+
+    def explain(  # noqa: PLR0913 - what can be said of a question, and two limits
+        self,
+        actor: Entity | str,
+        action: str,
+        resource: Entity | str,
+        *,
+        context_facts: Iterable[Fact | str] = (),
+        consistency: Consistency | None = None,
+        proofs: int = 1,
+        change_sets: int = 3,
+        timeout: float | None = None,
+    ) -> Explanation:
+        """Tell why `actor` may perform `action` on `resource`, or what it would take.
+
+        Up to `proofs` proofs are told of what is permitted, and up to `change_sets` sets of changes by which
+        what is denied would be permitted. To explain a decision that was taken, ask for the state of its
+        token (`Exactly`), or of its time (`AsOf`). Explanations print as trees.
+        """
+        question = Question(actor, action, resource, context_facts)
+        demand, carried = self._carried.demand(consistency)
+        call = calls.explain(self._settings.store, question, demand, proofs, change_sets)
         return self._ask(self._carried.answering(call, carried, token_of), timeout)
 
     def authorize_batch(

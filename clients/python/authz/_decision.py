@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from authz._entity import Entity, to_entity
+from authz._explain import PolicyRule
 from authz._fact import Fact, to_facts
 from authz.errors import AuthzError
 
@@ -34,6 +35,11 @@ class Question:
         object.__setattr__(self, "resource", to_entity(resource))
         object.__setattr__(self, "context_facts", to_facts(context_facts))
 
+    @property
+    def text(self) -> str:
+        """The question as it is asked on the command line."""
+        return f"{self.actor} {self.action} {self.resource}"
+
 
 def to_question(question: Question | tuple[Entity | str, str, Entity | str]) -> Question:
     return question if isinstance(question, Question) else Question(*question)
@@ -46,6 +52,7 @@ class Decision:
     `id` finds the decision in the logs of the service. `consistency_token` names the state of
     policy and facts that was evaluated, `evaluated_at` (UTC) the time that stood still meanwhile.
     Everything that was committed longer than `age` before is in that state; None if it is not told.
+    `rules` are those by which it is permitted, if they were asked for.
     """
 
     permitted: bool
@@ -54,6 +61,7 @@ class Decision:
     evaluated_at: datetime
     consistency_token: str
     age: timedelta | None = None
+    rules: tuple[PolicyRule, ...] = ()
 
     def __bool__(self) -> bool:
         return self.permitted

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from authz.v1 import explain_pb2 as authz_dot_v1_dot_explain__pb2
 from authz.v1 import fact_pb2 as authz_dot_v1_dot_fact__pb2
 from authz.v1 import list_pb2 as authz_dot_v1_dot_list__pb2
 from authz.v1 import query_pb2 as authz_dot_v1_dot_query__pb2
@@ -29,7 +30,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$authz/v1/authorization_service.proto\x12\x08\x61uthz.v1\x1a\x13\x61uthz/v1/fact.proto\x1a\x13\x61uthz/v1/list.proto\x1a\x14\x61uthz/v1/query.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n\x10\x41uthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\"\xc6\x01\n\x0b\x43onsistency\x12\x1a\n\x10minimize_latency\x18\x01 \x01(\x08H\x00\x12\x35\n\x11\x61t_least_as_fresh\x18\x02 \x01(\x0b\x32\x18.authz.v1.AtLeastAsFreshH\x00\x12\x1a\n\x10\x66ully_consistent\x18\x03 \x01(\x08H\x00\x12\x11\n\x07\x65xactly\x18\x04 \x01(\tH\x00\x12+\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06\x64\x65mand\",\n\x0e\x41tLeastAsFresh\x12\x1a\n\x12\x63onsistency_tokens\x18\x01 \x03(\t\"\xdb\x01\n\x11\x41uthorizeResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.Decision\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\x12&\n\x03\x61ge\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xaa\x01\n\x15\x42\x61tchAuthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12%\n\tquestions\x18\x02 \x03(\x0b\x32\x12.authz.v1.Question\x12*\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x15.authz.v1.Consistency\x12/\n\x0emany_resources\x18\x04 \x01(\x0b\x32\x17.authz.v1.ManyResources\"\x94\x01\n\rManyResources\x12\x1f\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x15\n\rresource_type\x18\x03 \x01(\t\x12\x14\n\x0cresource_ids\x18\x04 \x03(\t\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\"\x86\x01\n\x08Question\x12\x1f\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\"\n\x08resource\x18\x03 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x04 \x03(\x0b\x32\x0e.authz.v1.Fact\"\x81\x02\n\x16\x42\x61tchAuthorizeResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.authz.v1.QuestionResult\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0emany_decisions\x18\x06 \x01(\x0b\x32\x17.authz.v1.ManyDecisions\"\xc8\x01\n\rManyDecisions\x12%\n\tdecisions\x18\x01 \x03(\x0e\x32\x12.authz.v1.Decision\x12\x33\n\x06\x65rrors\x18\x02 \x03(\x0b\x32#.authz.v1.ManyDecisions.ErrorsEntry\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x1a\x46\n\x0b\x45rrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.authz.v1.QuestionError:\x02\x38\x01\"\x82\x01\n\x0eQuestionResult\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.DecisionH\x00\x12(\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x17.authz.v1.QuestionErrorH\x00\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tB\t\n\x07outcome\"M\n\rQuestionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\"\xe7\x01\n\x14ListResourcesRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x15\n\rresource_type\x18\x04 \x01(\t\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"\xe4\x01\n\x11ListActorsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x12\n\nactor_type\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"\xbb\x01\n\x12ListActionsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\"\n\x08resource\x18\x03 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x04 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32\x15.authz.v1.Consistency\"\xf4\x01\n\x0cQueryRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12,\n\nconditions\x18\x02 \x03(\x0b\x32\x18.authz.v1.QueryCondition\x12*\n\tvariables\x18\x03 \x03(\x0b\x32\x17.authz.v1.QueryVariable\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12\x17\n\x0fwithout_columns\x18\x05 \x01(\x08\x12%\n\rcontext_facts\x18\x06 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32\x15.authz.v1.Consistency*L\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45\x43ISION_PERMIT\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02\x32\xd8\x03\n\x14\x41uthorizationService\x12\x44\n\tAuthorize\x12\x1a.authz.v1.AuthorizeRequest\x1a\x1b.authz.v1.AuthorizeResponse\x12S\n\x0e\x42\x61tchAuthorize\x12\x1f.authz.v1.BatchAuthorizeRequest\x1a .authz.v1.BatchAuthorizeResponse\x12R\n\rListResources\x12\x1e.authz.v1.ListResourcesRequest\x1a\x1f.authz.v1.ListResourcesResponse0\x01\x12I\n\nListActors\x12\x1b.authz.v1.ListActorsRequest\x1a\x1c.authz.v1.ListActorsResponse0\x01\x12J\n\x0bListActions\x12\x1c.authz.v1.ListActionsRequest\x1a\x1d.authz.v1.ListActionsResponse\x12:\n\x05Query\x12\x16.authz.v1.QueryRequest\x1a\x17.authz.v1.QueryResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$authz/v1/authorization_service.proto\x12\x08\x61uthz.v1\x1a\x16\x61uthz/v1/explain.proto\x1a\x13\x61uthz/v1/fact.proto\x1a\x13\x61uthz/v1/list.proto\x1a\x14\x61uthz/v1/query.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n\x10\x41uthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\x12\x12\n\nname_rules\x18\x07 \x01(\x08\"\xc6\x01\n\x0b\x43onsistency\x12\x1a\n\x10minimize_latency\x18\x01 \x01(\x08H\x00\x12\x35\n\x11\x61t_least_as_fresh\x18\x02 \x01(\x0b\x32\x18.authz.v1.AtLeastAsFreshH\x00\x12\x1a\n\x10\x66ully_consistent\x18\x03 \x01(\x08H\x00\x12\x11\n\x07\x65xactly\x18\x04 \x01(\tH\x00\x12+\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06\x64\x65mand\",\n\x0e\x41tLeastAsFresh\x12\x1a\n\x12\x63onsistency_tokens\x18\x01 \x03(\t\"\x80\x02\n\x11\x41uthorizeResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.Decision\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\x12&\n\x03\x61ge\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x05rules\x18\x07 \x03(\x0b\x32\x14.authz.v1.PolicyRule\"\xf4\x01\n\x0e\x45xplainRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\x12\x12\n\nmax_proofs\x18\x07 \x01(\r\x12\x17\n\x0fmax_change_sets\x18\x08 \x01(\r\"\xd2\x02\n\x0f\x45xplainResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.Decision\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x06proofs\x18\x06 \x03(\x0b\x32\x0f.authz.v1.Proof\x12\x16\n\x0ehas_all_proofs\x18\x07 \x01(\x08\x12 \n\x06misses\x18\x08 \x01(\x0b\x32\x10.authz.v1.Misses\x12\x31\n\x0fnearest_changes\x18\t \x01(\x0b\x32\x18.authz.v1.NearestChanges\"\xaa\x01\n\x15\x42\x61tchAuthorizeRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12%\n\tquestions\x18\x02 \x03(\x0b\x32\x12.authz.v1.Question\x12*\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x15.authz.v1.Consistency\x12/\n\x0emany_resources\x18\x04 \x01(\x0b\x32\x17.authz.v1.ManyResources\"\x94\x01\n\rManyResources\x12\x1f\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x15\n\rresource_type\x18\x03 \x01(\t\x12\x14\n\x0cresource_ids\x18\x04 \x03(\t\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\"\x86\x01\n\x08Question\x12\x1f\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\"\n\x08resource\x18\x03 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x04 \x03(\x0b\x32\x0e.authz.v1.Fact\"\x81\x02\n\x16\x42\x61tchAuthorizeResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.authz.v1.QuestionResult\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\x12\x16\n\x0epolicy_version\x18\x03 \x01(\x03\x12\x30\n\x0c\x65valuated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0emany_decisions\x18\x06 \x01(\x0b\x32\x17.authz.v1.ManyDecisions\"\xc8\x01\n\rManyDecisions\x12%\n\tdecisions\x18\x01 \x03(\x0e\x32\x12.authz.v1.Decision\x12\x33\n\x06\x65rrors\x18\x02 \x03(\x0b\x32#.authz.v1.ManyDecisions.ErrorsEntry\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x1a\x46\n\x0b\x45rrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.authz.v1.QuestionError:\x02\x38\x01\"\x82\x01\n\x0eQuestionResult\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x12.authz.v1.DecisionH\x00\x12(\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x17.authz.v1.QuestionErrorH\x00\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tB\t\n\x07outcome\"M\n\rQuestionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\"\xe7\x01\n\x14ListResourcesRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x15\n\rresource_type\x18\x04 \x01(\t\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"\xe4\x01\n\x11ListActorsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x12\n\nactor_type\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x05 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x15.authz.v1.Consistency\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"\xbb\x01\n\x12ListActionsRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12\x1f\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x10.authz.v1.Entity\x12\"\n\x08resource\x18\x03 \x01(\x0b\x32\x10.authz.v1.Entity\x12%\n\rcontext_facts\x18\x04 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32\x15.authz.v1.Consistency\"\xf4\x01\n\x0cQueryRequest\x12\r\n\x05store\x18\x01 \x01(\t\x12,\n\nconditions\x18\x02 \x03(\x0b\x32\x18.authz.v1.QueryCondition\x12*\n\tvariables\x18\x03 \x03(\x0b\x32\x17.authz.v1.QueryVariable\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12\x17\n\x0fwithout_columns\x18\x05 \x01(\x08\x12%\n\rcontext_facts\x18\x06 \x03(\x0b\x32\x0e.authz.v1.Fact\x12*\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32\x15.authz.v1.Consistency*L\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45\x43ISION_PERMIT\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02\x32\x98\x04\n\x14\x41uthorizationService\x12\x44\n\tAuthorize\x12\x1a.authz.v1.AuthorizeRequest\x1a\x1b.authz.v1.AuthorizeResponse\x12S\n\x0e\x42\x61tchAuthorize\x12\x1f.authz.v1.BatchAuthorizeRequest\x1a .authz.v1.BatchAuthorizeResponse\x12R\n\rListResources\x12\x1e.authz.v1.ListResourcesRequest\x1a\x1f.authz.v1.ListResourcesResponse0\x01\x12I\n\nListActors\x12\x1b.authz.v1.ListActorsRequest\x1a\x1c.authz.v1.ListActorsResponse0\x01\x12J\n\x0bListActions\x12\x1c.authz.v1.ListActionsRequest\x1a\x1d.authz.v1.ListActionsResponse\x12:\n\x05Query\x12\x16.authz.v1.QueryRequest\x1a\x17.authz.v1.QueryResponse0\x01\x12>\n\x07\x45xplain\x12\x18.authz.v1.ExplainRequest\x1a\x19.authz.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,40 +39,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MANYDECISIONS_ERRORSENTRY']._loaded_options = None
   _globals['_MANYDECISIONS_ERRORSENTRY']._serialized_options = b'8\001'
-  _globals['_DECISION']._serialized_start=2890
-  _globals['_DECISION']._serialized_end=2966
-  _globals['_AUTHORIZEREQUEST']._serialized_start=180
-  _globals['_AUTHORIZEREQUEST']._serialized_end=381
-  _globals['_CONSISTENCY']._serialized_start=384
-  _globals['_CONSISTENCY']._serialized_end=582
-  _globals['_ATLEASTASFRESH']._serialized_start=584
-  _globals['_ATLEASTASFRESH']._serialized_end=628
-  _globals['_AUTHORIZERESPONSE']._serialized_start=631
-  _globals['_AUTHORIZERESPONSE']._serialized_end=850
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=853
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=1023
-  _globals['_MANYRESOURCES']._serialized_start=1026
-  _globals['_MANYRESOURCES']._serialized_end=1174
-  _globals['_QUESTION']._serialized_start=1177
-  _globals['_QUESTION']._serialized_end=1311
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=1314
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=1571
-  _globals['_MANYDECISIONS']._serialized_start=1574
-  _globals['_MANYDECISIONS']._serialized_end=1774
-  _globals['_MANYDECISIONS_ERRORSENTRY']._serialized_start=1704
-  _globals['_MANYDECISIONS_ERRORSENTRY']._serialized_end=1774
-  _globals['_QUESTIONRESULT']._serialized_start=1777
-  _globals['_QUESTIONRESULT']._serialized_end=1907
-  _globals['_QUESTIONERROR']._serialized_start=1909
-  _globals['_QUESTIONERROR']._serialized_end=1986
-  _globals['_LISTRESOURCESREQUEST']._serialized_start=1989
-  _globals['_LISTRESOURCESREQUEST']._serialized_end=2220
-  _globals['_LISTACTORSREQUEST']._serialized_start=2223
-  _globals['_LISTACTORSREQUEST']._serialized_end=2451
-  _globals['_LISTACTIONSREQUEST']._serialized_start=2454
-  _globals['_LISTACTIONSREQUEST']._serialized_end=2641
-  _globals['_QUERYREQUEST']._serialized_start=2644
-  _globals['_QUERYREQUEST']._serialized_end=2888
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2969
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=3441
+  _globals['_DECISION']._serialized_start=3559
+  _globals['_DECISION']._serialized_end=3635
+  _globals['_AUTHORIZEREQUEST']._serialized_start=204
+  _globals['_AUTHORIZEREQUEST']._serialized_end=425
+  _globals['_CONSISTENCY']._serialized_start=428
+  _globals['_CONSISTENCY']._serialized_end=626
+  _globals['_ATLEASTASFRESH']._serialized_start=628
+  _globals['_ATLEASTASFRESH']._serialized_end=672
+  _globals['_AUTHORIZERESPONSE']._serialized_start=675
+  _globals['_AUTHORIZERESPONSE']._serialized_end=931
+  _globals['_EXPLAINREQUEST']._serialized_start=934
+  _globals['_EXPLAINREQUEST']._serialized_end=1178
+  _globals['_EXPLAINRESPONSE']._serialized_start=1181
+  _globals['_EXPLAINRESPONSE']._serialized_end=1519
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=1522
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=1692
+  _globals['_MANYRESOURCES']._serialized_start=1695
+  _globals['_MANYRESOURCES']._serialized_end=1843
+  _globals['_QUESTION']._serialized_start=1846
+  _globals['_QUESTION']._serialized_end=1980
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=1983
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=2240
+  _globals['_MANYDECISIONS']._serialized_start=2243
+  _globals['_MANYDECISIONS']._serialized_end=2443
+  _globals['_MANYDECISIONS_ERRORSENTRY']._serialized_start=2373
+  _globals['_MANYDECISIONS_ERRORSENTRY']._serialized_end=2443
+  _globals['_QUESTIONRESULT']._serialized_start=2446
+  _globals['_QUESTIONRESULT']._serialized_end=2576
+  _globals['_QUESTIONERROR']._serialized_start=2578
+  _globals['_QUESTIONERROR']._serialized_end=2655
+  _globals['_LISTRESOURCESREQUEST']._serialized_start=2658
+  _globals['_LISTRESOURCESREQUEST']._serialized_end=2889
+  _globals['_LISTACTORSREQUEST']._serialized_start=2892
+  _globals['_LISTACTORSREQUEST']._serialized_end=3120
+  _globals['_LISTACTIONSREQUEST']._serialized_start=3123
+  _globals['_LISTACTIONSREQUEST']._serialized_end=3310
+  _globals['_QUERYREQUEST']._serialized_start=3313
+  _globals['_QUERYREQUEST']._serialized_end=3557
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=3638
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=4174
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 import datetime
 
+from authz.v1 import explain_pb2 as _explain_pb2
 from authz.v1 import fact_pb2 as _fact_pb2
 from authz.v1 import list_pb2 as _list_pb2
 from authz.v1 import query_pb2 as _query_pb2
@@ -24,20 +25,22 @@ DECISION_PERMIT: Decision
 DECISION_DENY: Decision
 
 class AuthorizeRequest(_message.Message):
-    __slots__ = ("store", "actor", "action", "resource", "context_facts", "consistency")
+    __slots__ = ("store", "actor", "action", "resource", "context_facts", "consistency", "name_rules")
     STORE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    NAME_RULES_FIELD_NUMBER: _ClassVar[int]
     store: str
     actor: _fact_pb2.Entity
     action: str
     resource: _fact_pb2.Entity
     context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
     consistency: Consistency
-    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ...) -> None: ...
+    name_rules: bool
+    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., name_rules: bool = ...) -> None: ...
 
 class Consistency(_message.Message):
     __slots__ = ("minimize_latency", "at_least_as_fresh", "fully_consistent", "exactly", "as_of")
@@ -60,20 +63,64 @@ class AtLeastAsFresh(_message.Message):
     def __init__(self, consistency_tokens: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("decision", "consistency_token", "policy_version", "evaluated_at", "decision_id", "age")
+    __slots__ = ("decision", "consistency_token", "policy_version", "evaluated_at", "decision_id", "age", "rules")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     AGE_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     consistency_token: str
     policy_version: int
     evaluated_at: _timestamp_pb2.Timestamp
     decision_id: str
     age: _duration_pb2.Duration
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision_id: _Optional[str] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    rules: _containers.RepeatedCompositeFieldContainer[_explain_pb2.PolicyRule]
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision_id: _Optional[str] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rules: _Optional[_Iterable[_Union[_explain_pb2.PolicyRule, _Mapping]]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("store", "actor", "action", "resource", "context_facts", "consistency", "max_proofs", "max_change_sets")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FACTS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROOFS_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHANGE_SETS_FIELD_NUMBER: _ClassVar[int]
+    store: str
+    actor: _fact_pb2.Entity
+    action: str
+    resource: _fact_pb2.Entity
+    context_facts: _containers.RepeatedCompositeFieldContainer[_fact_pb2.Fact]
+    consistency: Consistency
+    max_proofs: int
+    max_change_sets: int
+    def __init__(self, store: _Optional[str] = ..., actor: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., action: _Optional[str] = ..., resource: _Optional[_Union[_fact_pb2.Entity, _Mapping]] = ..., context_facts: _Optional[_Iterable[_Union[_fact_pb2.Fact, _Mapping]]] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., max_proofs: _Optional[int] = ..., max_change_sets: _Optional[int] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("decision", "consistency_token", "policy_version", "evaluated_at", "age", "proofs", "has_all_proofs", "misses", "nearest_changes")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_AT_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
+    HAS_ALL_PROOFS_FIELD_NUMBER: _ClassVar[int]
+    MISSES_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    consistency_token: str
+    policy_version: int
+    evaluated_at: _timestamp_pb2.Timestamp
+    age: _duration_pb2.Duration
+    proofs: _containers.RepeatedCompositeFieldContainer[_explain_pb2.Proof]
+    has_all_proofs: bool
+    misses: _explain_pb2.Misses
+    nearest_changes: _explain_pb2.NearestChanges
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., consistency_token: _Optional[str] = ..., policy_version: _Optional[int] = ..., evaluated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., proofs: _Optional[_Iterable[_Union[_explain_pb2.Proof, _Mapping]]] = ..., has_all_proofs: bool = ..., misses: _Optional[_Union[_explain_pb2.Misses, _Mapping]] = ..., nearest_changes: _Optional[_Union[_explain_pb2.NearestChanges, _Mapping]] = ...) -> None: ...
 
 class BatchAuthorizeRequest(_message.Message):
     __slots__ = ("store", "questions", "consistency", "many_resources")

@@ -67,6 +67,11 @@ class AuthorizationServiceStub(object):
                 request_serializer=authz_dot_v1_dot_authorization__service__pb2.QueryRequest.SerializeToString,
                 response_deserializer=authz_dot_v1_dot_query__pb2.QueryResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/authz.v1.AuthorizationService/Explain',
+                request_serializer=authz_dot_v1_dot_authorization__service__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=authz_dot_v1_dot_authorization__service__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class AuthorizationServiceServicer(object):
@@ -139,6 +144,16 @@ class AuthorizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Tells why a question is permitted, or what it lacks if it is not. Costs much more than the decision.
+
+        Errors: those of Authorize. RESOURCE_EXHAUSTED also if a proof is too large to be told, and
+        FAILED_PRECONDITION if the rules that the question depends on are too many to be explained.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthorizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -171,6 +186,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.Query,
                     request_deserializer=authz_dot_v1_dot_authorization__service__pb2.QueryRequest.FromString,
                     response_serializer=authz_dot_v1_dot_query__pb2.QueryResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=authz_dot_v1_dot_authorization__service__pb2.ExplainRequest.FromString,
+                    response_serializer=authz_dot_v1_dot_authorization__service__pb2.ExplainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -336,6 +356,33 @@ class AuthorizationService(object):
             '/authz.v1.AuthorizationService/Query',
             authz_dot_v1_dot_authorization__service__pb2.QueryRequest.SerializeToString,
             authz_dot_v1_dot_query__pb2.QueryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authz.v1.AuthorizationService/Explain',
+            authz_dot_v1_dot_authorization__service__pb2.ExplainRequest.SerializeToString,
+            authz_dot_v1_dot_authorization__service__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -76,6 +76,12 @@ class AuthorizationServiceStub:
     misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
     cannot say the answer.
     """
+    Explain: _grpc.UnaryUnaryMultiCallable[_authorization_service_pb2.ExplainRequest, _authorization_service_pb2.ExplainResponse]
+    """Tells why a question is permitted, or what it lacks if it is not. Costs much more than the decision.
+
+    Errors: those of Authorize. RESOURCE_EXHAUSTED also if a proof is too large to be told, and
+    FAILED_PRECONDITION if the rules that the question depends on are too many to be explained.
+    """
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -122,6 +128,12 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     Errors: those of Authorize; INVALID_ARGUMENT for a condition that nothing can ever meet, because a
     misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
     cannot say the answer.
+    """
+    Explain: _aio.UnaryUnaryMultiCallable[_authorization_service_pb2.ExplainRequest, _authorization_service_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Tells why a question is permitted, or what it lacks if it is not. Costs much more than the decision.
+
+    Errors: those of Authorize. RESOURCE_EXHAUSTED also if a proof is too large to be told, and
+    FAILED_PRECONDITION if the rules that the question depends on are too many to be explained.
     """
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -202,6 +214,18 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: those of Authorize; INVALID_ARGUMENT for a condition that nothing can ever meet, because a
         misspelling must not look like an empty answer; FAILED_PRECONDITION (reason VARIABLE_UNLIMITED) where rows
         cannot say the answer.
+        """
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _authorization_service_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_service_pb2.ExplainResponse, _abc.Awaitable[_authorization_service_pb2.ExplainResponse]]:
+        """Tells why a question is permitted, or what it lacks if it is not. Costs much more than the decision.
+
+        Errors: those of Authorize. RESOURCE_EXHAUSTED also if a proof is too large to be told, and
+        FAILED_PRECONDITION if the rules that the question depends on are too many to be explained.
         """
 
 def add_AuthorizationServiceServicer_to_server(servicer: AuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

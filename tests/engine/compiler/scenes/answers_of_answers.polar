@@ -51,3 +51,5 @@ has_permission(u: User, "move", d: Doc) if pairs(u, _, d);
 #+ tag(Doc:b, "red")
 #+ tag(Doc:c, "red")
 #+ tag(Doc:c, "end")
+#+ link(Doc:c, Doc:f)
+#+ link(Doc:f, Doc:g)
