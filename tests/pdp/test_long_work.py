@@ -8,7 +8,7 @@ import time
 import pytest
 
 from authz_service.errors import EvaluationLimitReached
-from authz_service.pdp.long_work import Caller, ListBudget, LongWork
+from authz_service.pdp.long_work import Caller, LongBudget, LongWork
 
 SECONDS = 0.5
 
@@ -96,7 +96,7 @@ def test_work_that_nobody_waits_for_ends():
     ended = threading.Event()
 
     def endless(caller):
-        for _ in ListBudget(10**12, caller).each:
+        for _ in LongBudget(10**12, caller, "").each:
             pass
         ended.set()
 
@@ -116,7 +116,7 @@ def test_work_that_nobody_waits_for_ends():
 def test_a_shared_budget_is_spent_together():
     caller = Caller(None, threading.Lock())
     caller._began = float("inf")
-    shared = ListBudget(100, caller).shared()
+    shared = LongBudget(100, caller, "").shared()
     assert len(list(zip(shared.each, range(60), strict=False))) == 60
     assert len(list(shared.each)) < 60
     assert "list_steps" in str(shared.reached())
