@@ -20,11 +20,14 @@ from failed_sync import failed_syncs, failed_syncs_of_postgresql
 from hot_group import hot_group
 from hung import hung_appliers, stopped_processes
 from kills import kills
+from large_requests import large_requests
+from near_limits import lists_near_limits
 from postgresql import Server
 from report import Number
 from restarts import restarts
 from standby import standbys
 from tokens import tokens_ahead
+from wide_and_deep import wide_and_deep
 
 Progress = Callable[[int], None]
 Fault = Callable[[Path, int, Progress], list[Number]]
@@ -63,7 +66,10 @@ FAULTS: dict[str, tuple[Fault, int]] = {
     "F13 unknown events": (unknown_events, 3),
     "F14 bad policies": (bad_policies, 500),
     "F17 cold starts": (cold_starts, 2),
+    "F20 wide and deep": (wide_and_deep, 1),
+    "F21 large requests": (large_requests, 3),
     "F22 hot group": (hot_group, 1000),
+    "F23 lists near limits": (lists_near_limits, 400),
 }
 
 

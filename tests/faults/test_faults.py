@@ -17,13 +17,18 @@ from disk_full import full_disks, full_disks_of_postgresql
 from failed_sync import failed_syncs, failed_syncs_of_postgresql
 from hot_group import hot_group
 from kills import kills
+from large_requests import large_requests
+from near_limits import lists_near_limits
 from postgresql import Server
 from restarts import restarts
 from sqlalchemy.exc import IntegrityError
 from tokens import tokens_ahead
+from wide_and_deep import chain, circle, group, wide_and_deep
 
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.revision import Revision
+from authz_service.pdp import lists
+from authz_service.pdp.lists import List
 from authz_service.replica.replica import Applied, Replica
 from authz_service.store.pack import Pack
 
@@ -159,6 +164,34 @@ def test_unknown_events_find_a_process_that_skips_them(tmp_path: Path) -> None:
 
 def test_cold_starts(tmp_path: Path) -> None:
     cold_starts(tmp_path, 1, quietly, processes=2, facts=2000)
+
+
+def test_wide_and_deep(tmp_path: Path) -> None:
+    worlds = (lambda: circle(300), lambda: chain(1000), lambda: group(500))
+    numbers = wide_and_deep(tmp_path, 1, quietly, worlds)
+    assert all(number.holds for number in numbers)
+
+
+def test_large_requests(tmp_path: Path) -> None:
+    large_requests(tmp_path, 1, quietly)
+
+
+def test_lists_near_limits(tmp_path: Path) -> None:
+    lists_near_limits(tmp_path, 40, quietly)
+
+
+def test_lists_near_limits_find_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = lists._made
+
+    def short(*args: object) -> List:
+        whole = made(*args)
+        return replace(whole, ids=whole.ids[:-1])
+
+    monkeypatch.setattr(lists, "_made", short)
+    with pytest.raises(AssertionError, match="a short list"):
+        lists_near_limits(tmp_path, 4, quietly)
 
 
 def test_a_hot_group(tmp_path: Path) -> None:

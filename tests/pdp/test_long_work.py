@@ -116,7 +116,7 @@ def test_work_that_nobody_waits_for_ends():
 def test_a_shared_budget_is_spent_together():
     caller = Caller(None, threading.Lock())
     caller._began = float("inf")
-    shared = LongBudget(100, caller, "").shared()
+    shared = LongBudget(100, caller, "raise `list_steps`").shared()
     assert len(list(zip(shared.each, range(60), strict=False))) == 60
     assert len(list(shared.each)) < 60
     assert "list_steps" in str(shared.reached())

@@ -58,6 +58,8 @@ _ORDERINGS: dict[str, Callable[[int, int], bool]] = {"<": lt, "<=": le, ">": gt,
 MAX_CHANGES = 4
 """Larger sets are not looked for: nobody acts on them."""
 
+_VALUES_OF_A_STEP = 16
+
 _WORLD_STEPS = 100
 """So many steps stand for making a state of facts with changes in it, and for asking the program about it."""
 
@@ -267,7 +269,9 @@ class _Search:
         if not state.wanted and not self._open(state):
             self._verify(state)
             return
-        for _ in state.wanted:
+        # A state costs what it is made of: deep in the data that is much.
+        size = len(state.bound) + len(state.types)
+        for _ in range(len(state.wanted) + size // _VALUES_OF_A_STEP):
             self._steps.spend()
         key = state.key()
         if key in state.world.seen:
@@ -422,6 +426,7 @@ class _Search:
             return
         before = ancestors
         while before is not None:
+            self._steps.spend()
             reached = rest.atom(before.atom)
             if reached == atom:
                 return

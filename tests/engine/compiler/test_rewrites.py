@@ -57,10 +57,15 @@ def differences(scene: Scene) -> Iterator[str]:
                     yield f"{scene.name}: after {stage}, {question.as_fact()} is not {expected}"
 
 
+# Rules that hold for all values but some cannot derive these from the bottom up. `test_lists` compares this scene.
+WITHOUT_ORDER = {"all_but_some"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_rules_of_written_scenes_have_an_order(path):
     compiled = CompiledProgram(written_scene(path).policy)
-    assert all(has_order(compiled.rules_for(kind)) for kind in compiled.kinds())
+    have_order = all(has_order(compiled.rules_for(kind)) for kind in compiled.kinds())
+    assert have_order is (path.stem not in WITHOUT_ORDER)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
