@@ -32,7 +32,7 @@ resource Folder {
 has_permission(user: User, "knock", folder: Folder) if not has_role(user, "reader", folder);
 """
 _NOW = 1_700_000_000
-_STEPS = 5_000_000
+_STEPS = 20_000_000
 _FEW_STEPS = 100
 _SEARCH_STEPS = 100_000
 _MIB = 2**20
