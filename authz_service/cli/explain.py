@@ -1,6 +1,5 @@
 """`authz explain`: why a question is permitted, or what it would take."""
 
-from datetime import datetime
 from typing import Annotated
 
 import authz
@@ -8,6 +7,7 @@ import typer
 from rich.text import Text
 
 from authz_service.cli import output
+from authz_service.cli.demands import At, Fresh, Fully, demand_of
 
 _COLOURS = {
     authz.Outcome.HOLDS: "green",
@@ -31,20 +31,9 @@ def explain(  # noqa: PLR0913 - one parameter for each argument and option
     changes: Annotated[
         int, typer.Option(min=1, max=50, help="How many ways to show to change a DENY.")
     ] = 3,
-    exactly: Annotated[
-        str | None,
-        typer.Option(help="Explain the state that this consistency token names."),
-    ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
-            help="Explain the state at this time, as in 2026-01-31T12:00:00+00:00.",
-        ),
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fully-consistent", help="Explain what is committed by now.")
-    ] = False,
+    fresh: Fresh = None,
+    fully: Fully = False,
+    at: At = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = 30.0,
@@ -59,7 +48,7 @@ def explain(  # noqa: PLR0913 - one parameter for each argument and option
 
     Example: authz explain Employee:bob disarm SecuritySystem:s1
     """
-    consistency = _consistency(exactly, as_of, fresh=fresh)
+    consistency = demand_of(fresh, at, fully=fully)
     with output.asking(target, store, timeout) as client:
         explanation = client.explain(
             actor,
@@ -76,19 +65,6 @@ def explain(  # noqa: PLR0913 - one parameter for each argument and option
         for line in explanation.lines():
             output.stdout.print(_coloured(line))
     raise typer.Exit(0 if explanation.permitted else output.EXIT_DENY)
-
-
-def _consistency(
-    exactly: str | None, as_of: datetime | None, *, fresh: bool
-) -> authz.Consistency | None:
-    if (exactly is not None) + (as_of is not None) + fresh > 1:
-        message = "choose one of --exactly, --as-of and --fully-consistent"
-        output.fail(message, output.EXIT_USAGE)
-    if exactly is not None:
-        return authz.Exactly(exactly)
-    if as_of is not None:
-        return authz.AsOf(as_of)
-    return authz.FullyConsistent() if fresh else None
 
 
 def _coloured(line: authz.Line) -> Text:

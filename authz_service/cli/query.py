@@ -7,6 +7,7 @@ import authz
 import typer
 
 from authz_service.cli import output
+from authz_service.cli.demands import At, Fresh, Fully, demand_of
 from authz_service.cli.fact_text import value_json
 
 
@@ -24,6 +25,9 @@ def query(  # noqa: PLR0913 - one parameter for each argument and option
         list[str] | None,
         typer.Option("--context", "-c", help="A fact that holds for this query only."),
     ] = None,
+    fresh: Fresh = None,
+    fully: Fully = False,
+    at: At = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
@@ -40,9 +44,12 @@ def query(  # noqa: PLR0913 - one parameter for each argument and option
     Example: authz query 'has_role(?who, "owner", Customer:?customer)'
     """
     wanted = None if columns is None else [name for name in columns.split(",") if name]
+    demand = demand_of(fresh, at, fully=fully)
     count = 0
     with output.asking(target, store, timeout) as client:
-        rows = client.query(*conditions, columns=wanted, context_facts=context or ())
+        rows = client.query(
+            *conditions, columns=wanted, context_facts=context or (), consistency=demand
+        )
         if as_json:
             for row in rows:
                 count += 1

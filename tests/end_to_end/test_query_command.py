@@ -1,6 +1,7 @@
 """`authz query` against a real `authz serve` process: rows for people and for machines, and exit codes."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from test_command_line import run, serve
@@ -70,3 +71,28 @@ def test_exit_codes(authz):
     assert (code, out) == (2, "")
     assert err.endswith("(MALFORMED_TEXT)\n")
     assert run("query", "is_public(?doc)", target="127.0.0.1:1").returncode == 4
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("query", "has_role(?who, ?role, Doc:plan)"),
+        ("explain", "User:ann", "read", "Doc:plan"),
+        ("list", "resources", "User:ann", "read", "Doc"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_demand_a_state(authz, command):
+    _, newest, _ = authz(*command)
+    before = datetime.now(UTC).isoformat()
+    token = json.loads(
+        authz("facts", "write", "--json", 'has_role(User:eve, "reader", Doc:plan)')[1]
+    )
+    assert authz("facts", "write", "--delete", 'has_role(User:ann, "reader", Doc:plan)')[0] == 0
+    _, after, _ = authz(*command, "--fully-consistent")
+    assert after != newest
+    assert authz(*command, "--fresh", token["consistency_token"])[1] == after
+    assert authz(*command, "--at", before)[:2] == (0, newest)
+    code, out, err = authz(*command, "--at", before, "--fully-consistent")
+    assert (code, out) == (2, "")
+    assert "give one of" in err

@@ -20,6 +20,8 @@ FIRST_PAUSE: Final = 0.020
 LONGEST_PAUSE: Final = 1.0
 # With less time than this an attempt would end as DEADLINE_EXCEEDED, which hides the reason.
 SHORTEST_ATTEMPT: Final = 0.010
+# So little that gRPC answers DEADLINE_EXCEEDED at once.
+NO_TIME: Final = 1e-6
 # gRPC takes deadlines some centuries ahead for past ones. Three years are as good as forever.
 LONGEST_ATTEMPT: Final = 1e8
 
@@ -51,12 +53,18 @@ class Attempts:
         self._told: AuthzError | None = None
 
     def time_left(self) -> float:
-        """Return how long an attempt that begins now may take."""
-        return min(self._deadline - self._clock(), LONGEST_ATTEMPT)
+        """Return how long an attempt that begins now may take, more than nothing.
+
+        Raises what an attempt before failed with if the pause after it took longer than it should.
+        """
+        left = self._deadline - self._clock()
+        if left <= 0 and self._told is not None:
+            raise self._told
+        return min(max(left, NO_TIME), LONGEST_ATTEMPT)
 
     def pause_after(self, failure: AuthzError) -> float:
         """Return how long to wait before the next attempt, or raise `failure` if there is none."""
-        left = self.time_left()
+        left = self._deadline - self._clock()
         is_passing = isinstance(failure, Unavailable) or failure.code is grpc.StatusCode.CANCELLED
         is_worth_it = self._repeatable and is_passing
         if is_worth_it:

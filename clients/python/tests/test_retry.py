@@ -1,5 +1,6 @@
 import itertools
 import math
+import time
 
 import grpc
 import pytest
@@ -39,6 +40,39 @@ def test_attempts_fill_the_time_and_end_with_the_last_failure():
 
     assert caught.value is last
     assert 1.9 < clock.now < 2.0
+
+
+def test_who_wakes_up_after_the_time_is_told_why_the_attempt_before_failed():
+    clock = FakeClock()
+    attempts = Attempts(2.0, repeatable=True, clock=clock)
+    last = Unavailable("still down")
+    clock.now += 1.9
+    clock.now += attempts.pause_after(last) + 1
+    with pytest.raises(Unavailable) as caught:
+        attempts.time_left()
+    assert caught.value is last
+    late = Attempts(1e-12, repeatable=True, clock=clock)
+    clock.now += 1
+    assert late.time_left() > 0
+
+
+CALLS = {
+    "list": lambda client: list(client.list_resources("User:a", "read", "Doc", timeout=0.2)),
+    "page": lambda client: client.list_resources_page(
+        "User:a", "read", "Doc", page_size=1, timeout=0.2
+    ),
+    "query": lambda client: list(client.query("has_role(?who, ?role, Doc:?doc)", timeout=0.2)),
+    "question": lambda client: client.authorize("User:a", "read", "Doc:d", timeout=0.2),
+    "export": lambda client: list(client.export_facts(timeout=0.2)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_that_wakes_up_late_is_unavailable(call, monkeypatch):
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds + 0.15))
+    with Client("127.0.0.1:1") as client, pytest.raises(Unavailable):
+        CALLS[call](client)
 
 
 def test_what_comes_to_a_stopping_server_is_tried_again():
