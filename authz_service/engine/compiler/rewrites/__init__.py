@@ -6,6 +6,7 @@ Tests evaluate programs before and after each of them with the reference engine.
 
 from collections.abc import Callable
 
+from authz_service.engine.compiler.rewrites.absorb import absorb
 from authz_service.engine.compiler.rewrites.contain import drop_contained
 from authz_service.engine.compiler.rewrites.decide import decide
 from authz_service.engine.compiler.rewrites.fold import fold
@@ -21,6 +22,7 @@ REWRITES: tuple[Rewrite, ...] = (
     inline,
     inline,
     drop_contained,
+    absorb,
     unite,
     fold,
     inline,

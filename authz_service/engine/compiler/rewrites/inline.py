@@ -89,7 +89,7 @@ class _Inliner:
                 case Atom() if goal.predicate in self._program.relations:
                     behind = self._program.relations[goal.predicate].rules
                     if self._is_worth_it(rule, goal, behind, room):
-                        return [_resolved(rule, goal, other) for other in behind]
+                        return [resolved(rule, goal, other) for other in behind]
                 case _:
                     continue
         return None
@@ -175,7 +175,7 @@ def _is_sure(goal: Goal, rule: Rule) -> bool:
     return is_bound and rule.types[goal.variable] <= goal.types
 
 
-def _resolved(rule: Rule, atom: Atom, other: Rule) -> Rule:
+def resolved(rule: Rule, atom: Atom, other: Rule) -> Rule:
     """Return `rule` with the body of `other` in place of `atom`."""
     behind = _renamed(other, rule, atom)
     types = {**behind.types, **rule.types}
