@@ -49,8 +49,8 @@ def emit(plan: Plan, demand: Demand, title: str) -> Source:
     module.starts = {**starts_of(plan), **starts_of_lists(plan)}
     tables = _Tables(module, plan)
     for procedure in plan.procedures.values():
-        if is_list(plan, procedure):
-            write_list(module, procedure)
+        if is_list(procedure):
+            write_list(module, procedure, in_check=plan.entry.is_check)
             continue
         match procedure.strategy:
             case Strategy.STRAIGHT:

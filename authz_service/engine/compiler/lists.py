@@ -1,8 +1,10 @@
-"""Lists: procedures that find values, in plans whose entry is a list.
+"""Lists: procedures that find values.
 
 A list costs what it visits, and visits nothing twice. A loop inside of others goes on with each value once.
-What is to be listed for many values is listed for all of them at once: they are gathered first, and the rule
-goes on with what was listed. Then come the answers that other answers lead to, until there is no new one.
+In plans whose entry is a list, what is to be listed for many values is listed for all of them at once: they
+are gathered first, and the rule goes on with what was listed. Then come the answers that other answers lead to,
+until there is no new one. A check that needs a list may stop at any value, and keeps what it has listed for
+each one.
 """
 
 from collections.abc import Sequence
@@ -17,18 +19,19 @@ from authz_service.engine.compiler.steps import Pattern, PlannedRule, Step
 from authz_service.polar.goals import CURRENT_TIME, Atom, Term, variables
 
 
-def is_list(plan: Plan, procedure: Procedure) -> bool:
+def is_list(procedure: Procedure) -> bool:
     """Say whether `write_list` writes the procedure."""
-    is_check = plan.entry.is_check or procedure.pattern.is_check
-    return not is_check and procedure.strategy is not Strategy.TABLED
+    return not procedure.pattern.is_check and procedure.strategy is not Strategy.TABLED
 
 
 def starts_of_lists(plan: Plan) -> dict[Pattern, int]:
-    """Return the lists that take several values for one of their arguments, and its position.
+    """Return the lists that take several values for one of their arguments, and its position; none for a check.
 
     Their answers are those for any of these values.
     """
-    lists = (procedure for procedure in plan.procedures.values() if is_list(plan, procedure))
+    if plan.entry.is_check:
+        return {}
+    lists = (procedure for procedure in plan.procedures.values() if is_list(procedure))
     starts = ((one.pattern, _start(one)) for one in lists if one.pattern != plan.entry)
     return {pattern: start for pattern, start in starts if start is not None}
 
@@ -49,9 +52,10 @@ def _start(procedure: Procedure) -> int | None:
     return None if depends else start
 
 
-def write_list(module: Module, procedure: Procedure) -> None:
+def write_list(module: Module, procedure: Procedure, *, in_check: bool) -> None:
     """Write the function for a procedure that `is_list`."""
-    _List(module, procedure).write()
+    is_kept = in_check and procedure.is_repeated and procedure.strategy is Strategy.WALK
+    _List(module, procedure, is_kept=is_kept).write()
 
 
 class _Gathered(NamedTuple):
@@ -67,9 +71,10 @@ _STARTS = "{starts}"
 class _List:
     """A loop over values to list for, if these can be several, and one over answers, if they lead to more."""
 
-    def __init__(self, module: Module, procedure: Procedure) -> None:
+    def __init__(self, module: Module, procedure: Procedure, *, is_kept: bool) -> None:
         self._module = module
         self._procedure = procedure
+        self._is_kept = is_kept
         self._function = function = Function(module, procedure)
         self._start = module.starts.get(procedure.pattern)
         changing = procedure.moving if self._start is None else (self._start,)
@@ -87,6 +92,8 @@ class _List:
         name = self._module.functions[procedure.pattern]
         with function.definition(name, [*PASSED_ON, *args]):
             function.line(comment(procedure.pattern.relation))
+            if self._is_kept:
+                self._look_in_run(name)
             function.line("found = set()")
             function.hoist_here()
             self._write_rules()
@@ -95,6 +102,18 @@ class _List:
                 self._write_behind(call, self._gathered.pop(call))
             if procedure.growing:
                 self._write_growing()
+            if self._is_kept:
+                function.line("run[key] = found")
+            function.line("return found")
+
+    def _look_in_run(self, name: str) -> None:
+        """Return what the question has listed before."""
+        function = self._function
+        self._module.keeps = True
+        function.line(f"key = {tuple_of([repr(name), *function.args])}")
+        function.line("found = run.get(key)")
+        with function.block("if found is not None:"):
+            function.line("spend(steps, found)")
             function.line("return found")
 
     def _write_rules(self) -> None:

@@ -12,7 +12,7 @@ GLOBALS = (
     *("tables_of", "tried_of", "forget"),
 )
 _OWN = (
-    *("facts", "steps", "now", "run", "table", "tables", "saved", "answer"),
+    *("facts", "steps", "now", "run", "table", "tables", "saved", "answer", "key"),
     *("found", "tried", "todo", "known", "members", "start", "starts", "is_whole", "is_new"),
 )
 _RESERVED = frozenset({*kwlist, *softkwlist, *dir(builtins), *GLOBALS, *_OWN})

@@ -80,7 +80,7 @@ class Orderer:
 
     def _ordered(self, rule: Rule, relation: Relation, pattern: Pattern) -> Iterator[Step]:
         """Yield the conditions as they are looked at, without tests that the types of arguments decide."""
-        cost_of = self._list_cost if self._is_list and not pattern.is_check else self._cost
+        cost_of = self._cost if pattern.is_check else self._list_cost
         args = zip(head_of(rule), relation.params, pattern.bound, strict=True)
         given = {variable: types for variable, types, is_bound in args if is_bound}
         left = [goal for goal in goals_of(rule) if not _is_decided(goal, given)]

@@ -187,7 +187,7 @@ def _procedures(
     given = _given(rules)
     found: dict[Pattern, Procedure] = {}
     for number, group in enumerate(groups):
-        strategy = _strategy(group, rules, is_list=not entry.is_check)
+        strategy = _strategy(group, rules)
         for pattern in group:
             chosen = strategy
             if strategy is Strategy.STRAIGHT and pattern in repeated and depth[pattern] > MAX_PLAIN:
@@ -207,7 +207,7 @@ def _procedures(
 
 
 def _strategy(
-    group: Sequence[Pattern], rules: Mapping[Pattern, tuple[PlannedRule, ...]], *, is_list: bool
+    group: Sequence[Pattern], rules: Mapping[Pattern, tuple[PlannedRule, ...]]
 ) -> Strategy:
     members = set(group)
     used = [rule for pattern in group for rule in rules[pattern] if _uses(rule, members)]
@@ -218,6 +218,7 @@ def _strategy(
     [pattern] = group
     further = [rule for rule in used if _passes_answers_on(rule, pattern)]
     moving = _moving(pattern, further)
+    is_list = not pattern.is_check
     is_walk = all(rule in further or (is_list and _grows(rule, pattern, moving)) for rule in used)
     return Strategy.WALK if is_walk else Strategy.TABLED
 
