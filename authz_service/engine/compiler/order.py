@@ -3,7 +3,7 @@
 First what binds most for least: tests, look-ups of one fact, what binds few variables, and last what uses the
 relation itself. A variable that only a call binds must be one that the called relation limits.
 
-Where the entry is a list, conditions must start from what is bound, or all facts would be looked at: what has
+In a list, conditions must start from what is bound, or all facts would be looked at: what has
 nothing to do with a bound variable comes last. And a rule that makes answers of answers begins with these, so
 that each new one leads to the next.
 """
@@ -139,7 +139,7 @@ class Orderer:
         return all(pattern.bound[position] for position in self._open[pattern.relation])
 
     def _list_cost(self, goal: Goal, scope: "_Scope", relation: Relation) -> int | None:
-        """Return what `_cost` does, for a list in a plan whose entry is one."""
+        """Return what `_cost` does, for a list."""
         cost = self._cost(goal, scope, relation)
         if cost is None or cost <= _LAST_TEST or not isinstance(goal, Atom):
             return cost

@@ -25,6 +25,7 @@ from authz_service.engine.compiler import (
     normalise,
     order,
     plan,
+    rule_program,
     tabling,
     walks,
 )
@@ -37,9 +38,9 @@ from authz_service.polar.goals import Atom, Conjunction, Negation, TypeTest, Var
 STEPS = 300_000
 
 # The package shows the functions of these names.
-contain, decide, fold, inline, prune, unite = (
+absorb, contain, decide, fold, inline, prune, unite = (
     import_module(f"authz_service.engine.compiler.rewrites.{name}")
-    for name in ("contain", "decide", "fold", "inline", "prune", "unite")
+    for name in ("absorb", "contain", "decide", "fold", "inline", "prune", "unite")
 )
 
 Patch = Callable[[object, str, object], None]
@@ -198,6 +199,51 @@ def contain_takes_all_literals_for_equal(patch):
 @variant
 def contain_takes_all_tests_for_equal(patch):
     patch(contain, "_image", lambda goal, terms: type(goal))
+
+
+# absorb
+
+
+@variant
+def absorb_takes_all_ways_for_alike(patch):
+    found = absorb._way
+    patch(
+        absorb, "_way", lambda rule, name, place: found(rule, name, place) and len(rule.head.args)
+    )
+
+
+@variant
+def absorb_forgets_what_else_is_asked(patch):
+    def places(rule, atom, relation, loop):
+        head = rule.head.args
+        return [(head.index(arg), at) for at, arg in enumerate(atom.args) if arg in head]
+
+    patch(absorb, "_places", places)
+
+
+@variant
+def absorb_takes_every_rule_for_a_chain(patch):
+    patch(absorb, "_is_chain", lambda rule, atom, here, at: True)
+
+
+@variant
+def absorb_goes_on_to_what_stays(patch):
+    def way(rule, name, place):
+        atoms = absorb._own_atoms(rule, name)
+        here = rule.head.args[place]
+        others = [goal for goal in goals_of(rule) if goal not in atoms]
+        there = [Atom("", (atom.args[place],), rule.span) for atom in atoms]
+        own = tuple(rule_program.canonical([here], [*others, *there]))
+        return found(rule, name, place) or (own if atoms else None)
+
+    found = absorb._way
+    patch(absorb, "_way", way)
+
+
+@variant
+def absorb_leaves_out_a_beginning(patch):
+    found = absorb._begun
+    patch(absorb, "_begun", lambda *args: found(*args)[:1])
 
 
 # unite and fold

@@ -2,8 +2,8 @@
 
 A group reads what it is named for and what lies in that; so does a user, and users read what their groups do:
 
-    user(u, x)  if member(u, g) and group(g, x)        user(u, x)  if in(x, y) and user(u, y)
-    group(g, x) if reader(g, x)                        group(g, x) if in(x, y) and group(g, y)
+    user(u, x) if member(u, g) and group(g, x)      user(u, x) if inside(x, y) and user(u, y)
+    group(g, x) if reader(g, x)                     group(g, x) if inside(x, y) and group(g, y)
 
 Wherever the group comes by going on, the user comes from where the group began. So the first rule can ask for
 `reader(g, x)`, and one walk is left where there was one at each value of another. What begins in the
@@ -24,7 +24,7 @@ from authz_service.engine.compiler.rule_program import (
     goals_of,
     head_of,
 )
-from authz_service.polar.goals import Atom, Rule, Variable, variables
+from authz_service.polar.goals import Atom, Rule, variables
 
 
 def absorb(program: RuleProgram) -> RuleProgram:
@@ -46,14 +46,11 @@ def _absorbing(relation: Relation, loops: Sequence[Relation]) -> Relation:
     """Return the relation when it has absorbed what it can of `loops` and of itself."""
     done = 0
     while done < len(relation.rules):
-        before, rule, behind = (
-            relation.rules[:done],
-            relation.rules[done],
-            relation.rules[done + 1 :],
-        )
+        rule = relation.rules[done]
         for atom, loop in _loops_in(rule, [relation, *loops]):
-            begun = _begun(rule, atom, loop, MAX_RULES - len(before) - len(behind))
-            absorbed = replace(relation, rules=(*before, *begun, *behind))
+            begun = _begun(rule, atom, loop, MAX_RULES - len(relation.rules) + 1)
+            rules = (*relation.rules[:done], *begun, *relation.rules[done + 1 :])
+            absorbed = replace(relation, rules=rules)
             if begun and any(
                 _goes_on(absorbed, here, loop, at, is_chain=_is_chain(rule, atom, here, at))
                 for here, at in _places(rule, atom, relation, loop)
