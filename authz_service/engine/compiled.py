@@ -61,6 +61,9 @@ FEW_STARTS = 2000
 _FEW_STEPS = 20_000
 """... within so many steps, 5 ms. Cedar closes the hierarchy of its entities when they are loaded, too."""
 
+_TEXTS_AT_ONCE = 10_000
+"""So many are read in half a millisecond."""
+
 
 class Kind(NamedTuple):
     """What questions have in common that one module answers.
@@ -224,14 +227,17 @@ class CompiledProgram:
         asked = [ids.add(value) for value in question.as_fact().args]
         if kind.action is not None:
             del asked[1]
+        is_kept = kind.action is not None and view.ready is not None
+        if is_kept:
+            _complete(view, found, budget)
         steps = iter(budget.each)
         try:
             permitted: bool = found.answer(view, steps, now, {}, *asked)
         except StopIteration:
             raise budget.reached() from None
-        if kind.action is not None and view.ready is not None:
-            view.complete(found.uses)
+        if is_kept:
             _walk_ahead(found, view)
+            assert view.ready is not None
             view.ready[kind] = _ready(found, kind, view.ids)
         return permitted
 
@@ -280,18 +286,22 @@ class CompiledProgram:
         if modules is None:
             return self._reference.listed(asked, facts, now, budget)
         view = facts.view(self.demand)
+        for module in modules:
+            _complete(view, module, budget)
         ids = view.ids.child()
         given = [ids.add(value) for value in args if value != hole]
         steps = iter(budget.each)
         try:
             if len(modules) == 1:
                 found = modules[0].answer(view, steps, now, {}, *given)
-                return Listed(tuple(ids.values(asked.type, found)), is_any_except=False)
+                return Listed(
+                    asked.type, _texts(asked.type, found, ids, budget), is_any_except=False
+                )
             stranger = view.ids.stranger(asked.type, position)
             unlike, is_any = _unlike(stranger, modules, position, given, (view, steps, now))
         except StopIteration:
             raise budget.reached() from None
-        return Listed(tuple(ids.values(asked.type, unlike)), is_any)
+        return Listed(asked.type, _texts(asked.type, unlike, ids, budget), is_any)
 
     def _modules_for(self, kind: Kind, position: int) -> list[_Compiled] | None:
         """Return what finds lists: one module if the argument is not open, three if it is; None if none can."""
@@ -417,6 +427,21 @@ def _ready(answered: _Compiled, kind: Kind, ids: Ids) -> tuple[object, ...]:
         ids.stranger(resource, 1),
     )
     return answered.answer, answered.counts, answered.keeps, *found
+
+
+def _complete(view: View, asked: _Compiled, budget: Budget) -> None:
+    """Build what the module looks up, in parts, so that others can go on meanwhile."""
+    for _ in view.completing(asked.uses):
+        budget.rest()
+
+
+def _texts(type_name: str, found: AbstractSet[int], ids: Ids, budget: Budget) -> tuple[str, ...]:
+    """Return the texts of what was found, in parts likewise."""
+    texts, left = list[str](), ids.texts_of(type_name, found)
+    while part := list(islice(left, _TEXTS_AT_ONCE)):
+        texts += part
+        budget.rest()
+    return tuple(texts)
 
 
 def _walk_ahead(found: _Compiled, view: View) -> None:

@@ -40,8 +40,8 @@ class Listing(NamedTuple):
         """Return the list, given the answers for all `candidates`."""
         is_any_except = self.choices is None and answers[0]
         pairs = zip(candidates, answers, strict=True)
-        unlike = (value for value, answer in pairs if answer is not is_any_except)
-        return Listed(tuple(unlike), is_any_except)
+        unlike = (value.id for value, answer in pairs if answer is not is_any_except)
+        return Listed(self.type, tuple(unlike), is_any_except)
 
     def by_checks(self, occurring: Iterable[Value], decide: Callable[[Question], bool]) -> Listed:
         """Return the list; `occurring` are the values in facts and policy."""

@@ -25,11 +25,17 @@ class Question(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """Values of one type that answer a listing: `values`, or if `is_any_except` every value of it but these."""
+    """What answers a listing: the values of `type` with these `ids`, or if `is_any_except`, all but these."""
 
-    values: tuple[Value, ...]
-    """Each once, in no particular order."""
+    type: str
+    ids: tuple[str, ...]
+    """Each once, in no particular order. Not values: to make so many objects takes longer than to find them."""
     is_any_except: bool
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What has the ids."""
+        return tuple(Value(self.type, id_) for id_ in self.ids)
 
 
 class Limit(NamedTuple):
@@ -73,6 +79,9 @@ class Budget:
         shared = Budget(self.steps)
         shared.each = iter(self.each)
         return shared
+
+    def rest(self) -> None:
+        """Let others go on, if somebody is to. Called about once a millisecond by work that takes no steps."""
 
     def reached(self) -> EvaluationLimitReached:
         """Return the error that says that there is no step left."""

@@ -11,7 +11,7 @@ Rule 4: what only one question knows goes to a child. Its numbers are none that 
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, count, repeat
+from itertools import chain, count
 from typing import Final
 
 from authz_service.facts.value import INTEGER, INTEGER_MIN, Value
@@ -160,10 +160,10 @@ class Ids:
         number = id >> TYPE_SHIFT
         return Value(self._type_names[number], self._texts[number][id & _NUMBER])
 
-    def values(self, type_name: str, ids: AbstractSet[int]) -> Iterator[Value]:
-        """Return the values of these ids, all of one type and not Integer. Costs half of what `value` takes."""
+    def texts_of(self, type_name: str, ids: AbstractSet[int]) -> Iterator[str]:
+        """Return the texts of these ids, all of one type and not Integer. Costs a tenth of `value` for each."""
         texts = self._texts.get(self.type_number(type_name), [])
-        return map(Value, repeat(type_name), [texts[id_ & _NUMBER] for id_ in ids])
+        return map(texts.__getitem__, map(_NUMBER.__and__, ids))
 
     def type_number(self, type_name: str) -> int:
         """Return the number of a type, which it has from now on. Not for Integer, which has none."""
@@ -252,9 +252,12 @@ class _ChildIds(Ids):
         found = self._values.get(id)
         return self._parent.value(id) if found is None else found
 
-    def values(self, type_name: str, ids: AbstractSet[int]) -> Iterator[Value]:
+    def texts_of(self, type_name: str, ids: AbstractSet[int]) -> Iterator[str]:
         own = self._values.keys() & ids
-        return chain(map(self._values.__getitem__, own), self._parent.values(type_name, ids - own))
+        theirs = ids - own if own else ids
+        return chain(
+            (self._values[id_].id for id_ in own), self._parent.texts_of(type_name, theirs)
+        )
 
     def find_type(self, type_name: str) -> int | None:
         found = self._type_numbers.get(type_name)

@@ -142,12 +142,12 @@ class View(WholeView):
         for name in self._demand.names() if names is None else names:
             getattr(self, name)
 
-    def completing(self) -> Iterator[None]:
+    def completing(self, names: Iterable[str] | None = None) -> Iterator[None]:
         """Do what `complete` does, and yield between parts of about a millisecond."""
-        assert isinstance(self._source, _Written)
-        for name in self._demand.names():
+        for name in self._demand.names() if names is None else names:
             if name not in self.__dict__:
-                yield from self._source.indexes.building(name)
+                if name in self._demand.paths:
+                    yield from self._source.building(name)
                 getattr(self, name)
                 yield
 
@@ -214,6 +214,10 @@ class _Written:
         self._since_base = since_base
         self.replaced = replaced
 
+    def building(self, name: str) -> Iterator[None]:
+        """Do what takes long of `build`, and yield between parts."""
+        return self.indexes.building(name)
+
     def build(self, view: View, name: str, path: AccessPath) -> Get | Members:
         current = self._base(name, path)
         if not self._since_base:
@@ -255,6 +259,10 @@ class _Asked:
     def __init__(self, under: View, facts: Mapping[Signature, Sequence[_Change]]) -> None:
         self._under = under
         self._facts = facts
+
+    def building(self, name: str) -> Iterator[None]:
+        """Do what takes long of `build`, and yield between parts."""
+        return self._under.completing([name])
 
     def build(self, _: View, name: str, path: AccessPath) -> Get | Members:
         current: Get | Members = getattr(self._under, name)

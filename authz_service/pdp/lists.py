@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import assert_never
 
 from authz_service.facts.fact import Fact
@@ -191,21 +191,22 @@ def _made(
             listed = program.actions(actor, resource, facts, now, budget)
         case _:
             assert_never(wanted)
-    ids = in_order(listed.values, caller.give_way)
+    ids = in_order(listed.ids, caller.give_way)
     size = _BYTES_OF_AN_ID * len(ids) + _BYTES_OF_A_FACT * (1 + len(context_facts))
     return List(ids, listed.is_any_except, moment.policy.version.version, size)
 
 
-def in_order(values: Sequence[Value], give_way: Callable[[], None]) -> Sequence[str]:
-    """Return the ids of `values` sorted by their bytes, in steps that are short for other threads.
+def in_order(ids: Sequence[str], give_way: Callable[[], None]) -> Sequence[str]:
+    """Return `ids` sorted by their bytes, in steps that are short for other threads.
 
     UTF-8 has the order of code points, and so has str.
     """
-    bounds = sorted(value.id for value in values[_AT_ONCE::_AT_ONCE])
+    bounds = sorted(ids[_AT_ONCE::_AT_ONCE])
     parts: list[list[str]] = [[] for _ in range(len(bounds) + 1)]
-    for start in range(0, len(values), _AT_ONCE):
-        for value in values[start : start + _AT_ONCE]:
-            parts[bisect(bounds, value.id)].append(value.id)
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        for place, id_ in zip(map(bisect, repeat(bounds), some), some, strict=True):
+            parts[place].append(id_)
         give_way()
     return tuple(chain.from_iterable(_sorted(parts, give_way)))
 

@@ -13,7 +13,7 @@ from authz_service.engine.program import Budget, Listed, Question
 from authz_service.errors import EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value, string
+from authz_service.facts.value import STRING, Value, string
 
 STEPS = 50_000_000
 POLICY = """
@@ -172,7 +172,7 @@ def test_actions_share_one_budget():
     )
     counted(facts, "User:u ? Doc:d")  # keeps where walks have been
     found, steps = counted(facts, "User:u ? Doc:d")
-    assert found == Listed((), is_any_except=False)
+    assert found == Listed(STRING, (), is_any_except=False)
     for action in ("read", "edit"):
         question = Question(entity("User:u"), action, entity("Doc:d"))
         assert not PROGRAM.permits(question, facts, NOW, Budget(steps - 1))
@@ -182,8 +182,8 @@ def test_actions_share_one_budget():
 
 def test_everybody_but_nobody_is_any():
     facts = snapshot("open(Doc:d)", 'has_role(User:u, "viewer", Doc:d)')
-    assert counted(facts, "User:? edit Doc:d")[0] == Listed((), is_any_except=True)
-    assert counted(facts, "User:? edit Doc:e")[0] == Listed((), is_any_except=False)
+    assert counted(facts, "User:? edit Doc:d")[0] == Listed("User", (), is_any_except=True)
+    assert counted(facts, "User:? edit Doc:e")[0] == Listed("User", (), is_any_except=False)
 
 
 @pytest.mark.parametrize("engine", Engine)
@@ -196,10 +196,14 @@ def test_every_engine_lists_the_same(engine):
         'has_relation(Doc:e, "folder", Folder:f)',
     )
     user, doc, rest = entity("User:u"), entity("Doc:e"), (facts, NOW, Budget(STEPS))
-    assert program.resources(user, "read", "Doc", *rest) == Listed((doc,), is_any_except=False)
-    assert program.actors("User", "read", doc, *rest) == Listed((user,), is_any_except=False)
+    assert program.resources(user, "read", "Doc", *rest) == Listed(
+        "Doc", (doc.id,), is_any_except=False
+    )
+    assert program.actors("User", "read", doc, *rest) == Listed(
+        "User", (user.id,), is_any_except=False
+    )
     anyone = program.actors("User", "edit", entity("Doc:d"), *rest)
-    assert anyone == Listed((), is_any_except=True)
+    assert anyone == Listed("User", (), is_any_except=True)
     found = program.actions(user, doc, *rest)
     assert {*found.values} == {string("read"), string("edit")}
 
@@ -222,7 +226,7 @@ def test_lists_that_were_asked_for_are_ready_in_the_program_that_takes_over():
     assert new.asked == old.asked
     there = pickle.loads(pickle.dumps(new))
     found = there.actors("User", "edit", entity("Doc:d"), facts, NOW, Budget(STEPS))
-    assert found == Listed((entity("User:u"),), is_any_except=False)
+    assert found == Listed("User", ("u",), is_any_except=False)
 
 
 def test_threads_list_at_once():

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from authz_service.errors import EvaluationLimitReached
-from authz_service.pdp.long_work import Caller, LongBudget, LongWork
+from authz_service.pdp.long_work import Caller, LongBudget, LongWork, Turns
 
 SECONDS = 0.5
 
@@ -83,13 +83,97 @@ def test_works_take_turns():
 def test_a_loop_that_does_not_come_round_is_not_waited_for_for_ever(monkeypatch):
     monkeypatch.setattr("authz_service.pdp.long_work._LONGEST_TURN", 0.01)
     loop = asyncio.new_event_loop()
-    turn = threading.Lock()
-    caller = Caller(loop, turn)
-    with turn:
-        time.sleep(0.01)
-        caller.give_way()
-        assert turn.locked()
+    turns = Turns(loop)
+    caller, other = Caller(turns), Caller(turns)
+    caller.begin()
+    time.sleep(0.01)
+    caller.give_way()
+    caller.end()
+    # Whatever it had asked for and did not wait for is over when the loop comes round.
+    assert not loop.run_until_complete(asyncio.wait_for(asyncio.to_thread(other.begin), 20))
+    assert other.may_go.is_set()
     loop.close()
+
+
+class TurningLoop:
+    """A loop whose turns take as long as one says."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.ready = []
+
+    def call_soon(self, call, *args):
+        self.ready.append((call, args))
+
+    def turn(self, seconds):
+        self.now += seconds
+        ready, self.ready = self.ready, []
+        for call, args in ready:
+            call(*args)
+
+
+@pytest.fixture
+def loop():
+    """A loop that has had a turn with nothing to do."""
+    loop = TurningLoop()
+    loop.turns = Turns(loop, clock=lambda: loop.now)
+    first = Caller(loop.turns)
+    loop.turns.ask(first)
+    loop.turn(10e-6)
+    loop.turns.end(first)
+    return loop
+
+
+def working(loop):
+    """Return a caller whose work has computed already."""
+    caller = Caller(loop.turns)
+    caller.patience = 0.01
+    return caller
+
+
+def test_work_goes_on_when_the_loop_has_nothing_to_do(loop):
+    caller = working(loop)
+    loop.turns.ask(caller)
+    for busy in (200e-6, 80e-6, 2e-3):
+        loop.turn(busy)
+        assert not caller.may_go.is_set()
+    loop.turn(12e-6)
+    assert caller.may_go.is_set()
+    assert not loop.ready
+
+
+def test_a_loop_that_always_has_something_to_do_is_not_waited_for_for_ever(loop):
+    caller = working(loop)
+    loop.turns.ask(caller)
+    turns = 0
+    while not caller.may_go.is_set():
+        loop.turn(1e-3)
+        turns += 1
+    assert turns == pytest.approx(10, abs=1)
+
+
+def test_what_may_be_short_is_not_put_off(loop):
+    caller = Caller(loop.turns)
+    loop.turns.ask(caller)
+    loop.turn(1e-3)
+    assert caller.may_go.is_set()
+
+
+def test_each_has_its_turn_and_the_loop_between_two(loop):
+    callers = [working(loop) for _ in range(3)]
+    for caller in callers:
+        loop.turns.ask(caller)
+    went = []
+    for _ in range(9):
+        loop.turn(1e-3)
+        assert not any(caller.may_go.is_set() for caller in callers)
+        loop.turn(10e-6)
+        [at_work] = [caller for caller in callers if caller.may_go.is_set()]
+        loop.turn(10e-6)
+        went.append(callers.index(at_work))
+        at_work.may_go.clear()
+        loop.turns.ask(at_work)
+    assert went == [0, 1, 2] * 3
 
 
 def test_work_that_nobody_waits_for_ends():
@@ -114,7 +198,7 @@ def test_work_that_nobody_waits_for_ends():
 
 
 def test_a_shared_budget_is_spent_together():
-    caller = Caller(None, threading.Lock())
+    caller = Caller(None)
     caller._began = float("inf")
     shared = LongBudget(100, caller, "raise `list_steps`").shared()
     assert len(list(zip(shared.each, range(60), strict=False))) == 60

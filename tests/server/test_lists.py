@@ -3,7 +3,6 @@
 import base64
 import json
 import math
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz_service.engine.engines import Engine
-from authz_service.facts.value import Value
 from authz_service.pdp import lists
 from authz_service.pdp.long_work import Caller, LongBudget
 from authz_service.server import lists as list_rpcs
@@ -452,7 +450,7 @@ def test_a_deadline_in_the_middle_ends_a_list_with_an_error(service, monkeypatch
 
 
 def test_work_for_a_list_ends_when_its_caller_leaves():
-    caller = Caller(None, threading.Lock())
+    caller = Caller(None)
     caller._began = math.inf  # it never gives way
     budget = LongBudget(10_000_000, caller, "")
     steps = iter(budget.each)
@@ -470,8 +468,7 @@ def test_work_for_a_list_ends_when_its_caller_leaves():
 def test_the_order_is_that_of_bytes(ids):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "_AT_ONCE", 3)
-        values = [Value("Document", identifier) for identifier in ids]
-        found = lists.in_order(values, lambda: None)
+        found = lists.in_order(ids, lambda: None)
         assert found == tuple(sorted(ids, key=str.encode))
 
 
