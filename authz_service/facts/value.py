@@ -5,6 +5,7 @@ One representation for both keeps values of different types apart everywhere: as
 Ids are byte-exact; nothing here folds case or normalises.
 """
 
+import re
 from typing import NamedTuple
 
 STRING = "String"
@@ -15,6 +16,8 @@ PRIMITIVE_TYPES = frozenset({STRING, INTEGER, BOOLEAN})
 # Oso Cloud raised its limit for an argument from 384 to 512 bytes in 2026; peers allow similar sizes.
 MAX_ID_BYTES = 512
 MAX_NAME_BYTES = 128
+
+_REFUSED = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
 
 INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**63 - 1
@@ -58,12 +61,13 @@ def id_problem(text: str) -> str | None:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_ID_BYTES:
         return f"has {size} bytes of UTF-8; at most {MAX_ID_BYTES} are allowed"
-    for position, character in enumerate(text, start=1):
-        if character < " " or "\x7f" <= character <= "\x9f":
-            return f"has the control character U+{ord(character):04X} at position {position}"
-        if "\ud800" <= character <= "\udfff":
-            return f"has a lone surrogate at position {position}"
-    return None
+    refused = _REFUSED.search(text)
+    if refused is None:
+        return None
+    character, position = refused[0], refused.end()
+    if "\ud800" <= character <= "\udfff":
+        return f"has a lone surrogate at position {position}"
+    return f"has the control character U+{ord(character):04X} at position {position}"
 
 
 def quoted(text: str) -> str:

@@ -13,10 +13,10 @@ import hmac
 import json
 from dataclasses import dataclass
 
-from authz_service.errors import InvalidPageToken, InvalidToken
+from authz_service.errors import InvalidPageToken
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
-from authz_service.facts.revision import ConsistencyToken
+from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.pdp.lists import AnyList, ListKey
 
 _FIELD = "page_token"
@@ -34,7 +34,7 @@ class Cursor:
 
 def cursor_text(cursor: Cursor, signing_key: bytes) -> str:
     """Return the text of `cursor`, which does not have what the next request states again."""
-    place = [str(cursor.key.state), cursor.key.evaluated_at, cursor.age, cursor.last]
+    place = [*cursor.key.state, cursor.key.evaluated_at, cursor.age, cursor.last]
     signature = _signature(signing_key, place, cursor.key.wanted, cursor.key.context_facts)
     return _encoded(json.dumps([signature, *place], ensure_ascii=False).encode())
 
@@ -49,6 +49,7 @@ def read_cursor(
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         signature, *place = json.loads(data)
+        incarnation, store, revision, instant, age, last = place
     # Text that is nested too deep is a RecursionError.
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise _refused() from None
@@ -56,12 +57,8 @@ def read_cursor(
     # More than one text decodes to the same; ours is the one that is given out.
     if _encoded(data) != text or not hmac.compare_digest(ascii(signature), ascii(expected)):
         raise _refused()
-    token, instant, age, last = place
-    try:
-        key = ListKey(ConsistencyToken.parse(token), Instant(instant), wanted, context_facts)
-    except InvalidToken:
-        raise _refused() from None
-    return Cursor(key, age, last)
+    state = ConsistencyToken(incarnation, store, Revision(revision))
+    return Cursor(ListKey(state, Instant(instant), wanted, context_facts), age, last)
 
 
 def _signature(
