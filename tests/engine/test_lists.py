@@ -229,6 +229,47 @@ def test_lists_that_were_asked_for_are_ready_in_the_program_that_takes_over():
     assert found == Listed("User", ("u",), is_any_except=False)
 
 
+class Resting(Budget):
+    """Steps, and how often the work rested before it took the first one, and in all."""
+
+    def __init__(self) -> None:
+        super().__init__(STEPS)
+        self.before = self.rests = 0
+        self.each = self._each()
+
+    def rest(self) -> None:
+        self.rests += 1
+
+    def _each(self):
+        self.before = self.rests
+        yield from range(STEPS)
+
+
+@pytest.mark.parametrize("context", [[], [member(entity("User:u"), entity("Group:g"))]])
+@pytest.mark.parametrize("action", ["read", "edit"])
+def test_lists_rest_while_they_build_what_they_look_up(action, context):
+    """So that questions go on meanwhile. The second list looks at once."""
+    program = load(POLICY, Engine.COMPILED).program
+    docs = several("Doc", 40_000)
+    facts = FactSnapshot(viewer(entity("User:u"), doc) for doc in docs)
+    budgets = Resting(), Resting()
+    for budget in budgets:
+        asked = facts.with_facts(context) if context else facts
+        found = program.resources(entity("User:u"), action, "Doc", asked, NOW, budget)
+        assert {*found.ids} == {doc.id for doc in docs}
+    first, second = budgets
+    assert first.before > 10 > second.before
+    assert second.rests - second.before >= 4
+
+
+def test_the_first_check_rests_likewise():
+    program = load(POLICY, Engine.COMPILED).program
+    facts = FactSnapshot(viewer(entity("User:u"), doc) for doc in several("Doc", 40_000))
+    budget = Resting()
+    assert program.permits(Question(entity("User:u"), "read", entity("Doc:7")), facts, NOW, budget)
+    assert budget.rests > 10
+
+
 def test_threads_list_at_once():
     program = load(POLICY, Engine.COMPILED).program
     facts = FactSnapshot([viewer(entity("User:u"), doc) for doc in several("Doc", 100)])

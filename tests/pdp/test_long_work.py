@@ -205,3 +205,17 @@ def test_a_shared_budget_is_spent_together():
     assert len(list(shared.each)) < 60
     assert "list_steps" in str(shared.reached())
     assert isinstance(shared.reached(), EvaluationLimitReached)
+
+
+def test_work_that_takes_no_steps_gives_way_when_it_rests(loop):
+    asked = []
+
+    class Noted(Caller):
+        def give_way(self):
+            asked.append(self)
+
+    caller = Noted(loop.turns)
+    budget = LongBudget(100, caller, "")
+    budget.rest()
+    budget.shared().rest()
+    assert asked == [caller, caller]
