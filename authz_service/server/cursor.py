@@ -34,7 +34,7 @@ class Cursor:
 
 def cursor_text(cursor: Cursor, signing_key: bytes) -> str:
     """Return the text of `cursor`, which does not have what the next request states again."""
-    place = [*cursor.key.state, cursor.key.evaluated_at, cursor.age, cursor.last]
+    place: list[object] = [*cursor.key.state, cursor.key.evaluated_at, cursor.age, cursor.last]
     signature = _signature(signing_key, place, cursor.key.wanted, cursor.key.context_facts)
     return _encoded(json.dumps([signature, *place], ensure_ascii=False).encode())
 

@@ -18,8 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz_service.engine.engines import Engine
+from authz_service.errors import InvalidPageToken
+from authz_service.facts.instant import Instant
+from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.facts.value import Value
 from authz_service.pdp import lists
 from authz_service.pdp.long_work import Caller, LongBudget
+from authz_service.server import cursor
 from authz_service.server import lists as list_rpcs
 from authz_service.store.fact_store import FactStore
 
@@ -320,6 +325,19 @@ def test_a_page_token_that_was_changed_is_refused(service):
 )
 def test_a_page_token_of_another_request_is_refused(service, other):
     assert refusal(service, page_token=first_token(service), **other) == REFUSED
+
+
+def test_a_page_token_of_another_form_is_refused():
+    """Such as one that an earlier version has signed."""
+    wanted = lists.ResourceList(Value("User", "u"), "read", "Document")
+    key = lists.ListKey(ConsistencyToken("0" * 16, 1, Revision(1)), Instant(5), wanted, ())
+    token = cursor.cursor_text(cursor.Cursor(key, None, "d"), b"key")
+    assert cursor.read_cursor(token, b"key", wanted, ()).key == key
+    place = [str(key.state), 5, None, "d"]
+    signature = cursor._signature(b"key", place, wanted, ())
+    earlier = cursor._encoded(json.dumps([signature, *place]).encode())
+    with pytest.raises(InvalidPageToken):
+        cursor.read_cursor(earlier, b"key", wanted, ())
 
 
 def test_context_facts_must_be_the_same_on_every_page(service):
