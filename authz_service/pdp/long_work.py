@@ -58,9 +58,15 @@ class Turns:
         """Let `caller` go on when it is its turn, behind all others."""
         if caller not in self._asking:
             self._asking.append(caller)
-        self.end(caller)
+        self._pass_on(caller)
 
     def end(self, caller: "Caller") -> None:
+        """Let others go on instead of `caller`, for good. It may still be asking, if it waited in vain."""
+        if caller in self._asking:
+            self._asking.remove(caller)
+        self._pass_on(caller)
+
+    def _pass_on(self, caller: "Caller") -> None:
         """End the turn of `caller`, if it has it, and see who is next."""
         if self._turn_of is caller:
             self._turn_of = None

@@ -176,6 +176,19 @@ def test_each_has_its_turn_and_the_loop_between_two(loop):
     assert went == [0, 1, 2] * 3
 
 
+def test_the_turn_is_not_lost_to_work_that_ended_while_it_was_asking(loop):
+    """As it does when it has waited for too long."""
+    at_work, ended, third = (working(loop) for _ in range(3))
+    for caller in (at_work, ended, third):
+        loop.turns.ask(caller)
+    loop.turn(10e-6)
+    assert at_work.may_go.is_set()
+    loop.turns.end(ended)
+    loop.turns.end(at_work)
+    loop.turn(10e-6)
+    assert third.may_go.is_set()
+
+
 def test_work_that_nobody_waits_for_ends():
     ended = threading.Event()
 
