@@ -321,7 +321,7 @@ class CompiledProgram:
     @cached_property
     def _queries(self) -> CompiledQueries:
         vocabulary = self._reference.vocabulary
-        return CompiledQueries(vocabulary, self._specialiser, self.demand, _executed)
+        return CompiledQueries(vocabulary, self.demand, _executed)
 
     def list_kinds(self, kind: Kind) -> Iterator[ListKind]:
         """Yield the kinds of modules that find lists for questions of the kind."""

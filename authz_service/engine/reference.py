@@ -13,18 +13,19 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from operator import ge, gt, le, lt
 from typing import Any
 
 from authz_service.engine import listing
 from authz_service.engine.listing import Listing
 from authz_service.engine.program import Budget, Listed, Query, Question, Row
+from authz_service.engine.queries.names import ASKED, is_question
 from authz_service.engine.queries.unlimited import rows, strangers
-from authz_service.engine.queries.vocabulary import ASKED, ResolvedQuery, Vocabulary, fixed_values
+from authz_service.engine.queries.vocabulary import ResolvedQuery, Vocabulary, fixed_values
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value, integer
+from authz_service.facts.value import STRING, Value, integer, string
 from authz_service.polar.goals import (
     CURRENT_TIME,
     Atom,
@@ -55,10 +56,14 @@ class ReferenceProgram:
         self._policy = policy
         self._constants = frozenset().union(*(constants(rule) for rule in policy.rules))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but what queries would find out again."""
+        return {name: value for name, value in self.__dict__.items() if name != "vocabulary"}
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """What queries can be about."""
-        return Vocabulary(self._policy)
+        return Vocabulary(self._policy, self._constants)
 
     def is_ready(self, question: Question, facts: FactSnapshot) -> bool:
         """See `Program.is_ready`. A step of this engine can be long, so it never is."""
@@ -135,13 +140,28 @@ class ReferenceProgram:
     def query(self, query: Query, facts: FactSnapshot, now: int, budget: Budget) -> set[Row]:
         """See `Program.query`. Costs the whole policy over all facts, and all ways to meet the conditions."""
         asked = self.vocabulary.resolved(query)
-        named = {*fixed_values(query), *strangers(asked)}.union(*asked.listed.values())
+        actions = (some for some in self._policy.actions.values() if some is not None)
+        named = {
+            *fixed_values(query),
+            *strangers(asked),
+            *map(string, chain.from_iterable(actions)),
+        }
+        named.update(*asked.listed.values())
         model = self.model(facts, named, now, budget)
         found = {
             tuple(binding[column] for column in query.columns)
             for binding in model.solutions(self._goal(asked))
+            if all(self._is_known(atom, binding) for atom in query.conditions)
         }
         return rows(found, asked, model.count, model.spend)
+
+    def _is_known(self, atom: Atom, binding: Binding) -> bool:
+        """Say whether a question that the condition asks may have its action."""
+        if not is_question(atom):
+            return True
+        _, action, resource = (_value(term, binding) for term in atom.args)
+        is_asked = action.type == STRING and resource.type in self._policy.types
+        return not is_asked or self._policy.knows(action.id, resource.type)
 
     def _goal(self, asked: ResolvedQuery) -> Goal:
         """Return all that a query demands. What types its variables have is left to what it asks for."""

@@ -7,7 +7,7 @@ from itertools import islice
 from authz.v1 import authorization_service_pb2, query_pb2
 
 from authz_service.engine.program import Limit, Query, Row
-from authz_service.engine.queries.vocabulary import ASKED
+from authz_service.engine.queries.names import ASKED
 from authz_service.errors import MalformedValue, MissingField
 from authz_service.facts.fact import MAX_ARGS, AnyValue
 from authz_service.facts.value import Value

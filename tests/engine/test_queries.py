@@ -9,10 +9,11 @@ from examples import NOW, STEPS, fact, load, snapshot
 from authz_service.engine.engines import Engine
 from authz_service.engine.program import Budget, Limit, Query
 from authz_service.engine.queries.compiled import MAX_SHAPES
-from authz_service.engine.queries.vocabulary import ASKED
+from authz_service.engine.queries.names import ASKED
 from authz_service.errors import (
     EngineUnsupported,
     EvaluationLimitReached,
+    UnknownAction,
     UnusableCondition,
     VariableUnlimited,
 )
@@ -278,3 +279,112 @@ def test_types_of_variables_are_what_all_conditions_allow(engine):
     assert failure.value.message == (
         "no value of `?x` can meet all conditions; `is_public(?x)` wants Repo; `is_hidden(?x)` wants Note"
     )
+
+
+NAMED = """
+actor User {}
+actor Bot {}
+resource Org { roles = ["owner", "member"]; }
+resource Team { roles = ["captain"]; }
+resource Repo {
+  roles = ["reader"]; permissions = ["read", "archive"]; relations = { parent: Repo, org: Org };
+  role if role on "parent";
+  role if role on "org";
+  "read" if "reader";
+  permission if permission on "parent";
+}
+resource Disk { roles = ["keeper"]; }
+allow(u: User, action: String, repo: Repo) if has_permission(u, action, repo);
+allow(_: Bot, "scan", disk: Disk) if is_shared(disk);
+labelled(repo: Repo, label: String) if has_label(repo, label) and label in ["old", "new"];
+is_tracked(repo: Repo) if has_label(repo, _);
+"""
+UNUSABLE = [
+    (
+        'has_role(?u, "raeder", Repo:?r)',
+        "conditions[0].args[1]",
+        'can meet `has_role(?u, "raeder", ?r)`; did you mean `reader`?',
+    ),
+    (
+        'has_role(?u, "captain", Repo:?r)',
+        "conditions[0].args[1]",
+        "known are `member`, `owner`, `reader`",
+    ),
+    ('has_role(?u, "captain", ?r) and is_tracked(?r)', "conditions[0].args[1]", "known are"),
+    ('has_role(?u, "raeder", Repo:r)', "conditions[0].args[1]", "did you mean `reader`?"),
+    ('has_relation(?r, "orgg", ?o)', "conditions[0].args[1]", "did you mean `org`?"),
+    ('labelled(?r, "olt")', "conditions[0].args[1]", 'no "olt" can stand there'),
+    (
+        'has_role(?u, ?role, Repo:?r) and ?role in ["owner", "raeder"]',
+        "variables[1].in.values[1]",
+        'can meet `has_role(?u, "raeder", ?r)`; did you mean `reader`?',
+    ),
+    (
+        'has_role(?u, ?role, Org:?o) and ?role in ["ovner"]',
+        "variables[1].in.values[0]",
+        "did you mean `owner`?",
+    ),
+    ('has_role(?u, ?r, ?o) and ?u in ["reader"]', "variables[0].in", "`?u` is limited to String"),
+    ("has_role(Org:?u, ?r, ?o)", "variables[0].type", "wants Bot | User there"),
+    ("has_role(?u, ?r, User:?o) and ?u in [Org:x]", "variables[0].type", "wants Disk | Org | Repo"),
+    ('allow(?u, "read", ?r) and is_shared(?r)', "conditions[1]", "wants Disk"),
+]
+
+
+@pytest.mark.parametrize("engine", LOADED)
+@pytest.mark.parametrize(("text", "field", "message"), UNUSABLE)
+def test_a_name_that_no_facts_could_make_hold_is_an_error(engine, text, field, message):
+    program = load(NAMED, engine).program
+    for facts in (snapshot(), snapshot('has_role(User:u, "owner", Org:o)')):
+        with pytest.raises(UnusableCondition) as failure:
+            program.query(query(text), facts, NOW, Budget(STEPS))
+        assert failure.value.field == field
+        assert message in failure.value.message
+
+
+@pytest.mark.parametrize("engine", LOADED)
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('has_permission(?u, "raed", Repo:?r)', "conditions[0].args[1]"),
+        ('allow(?u, "scan", Repo:?r)', "conditions[0].args[1]"),
+        ('allow(?u, ?a, Repo:?r) and ?a in ["read", "scan"]', "variables[1].in.values[1]"),
+    ],
+)
+def test_an_action_that_no_question_may_have_is_an_error(engine, text, field):
+    with pytest.raises(UnknownAction) as failure:
+        load(NAMED, engine).program.query(query(text), snapshot(), NOW, Budget(STEPS))
+    assert failure.value.field == field
+
+
+@pytest.mark.parametrize("engine", LOADED)
+@pytest.mark.parametrize(
+    "text",
+    [
+        'has_role(?u, "owner", Repo:?r)',
+        'has_role(?u, "reader", ?r) and is_tracked(?r)',
+        'has_role(?u, ?role, Repo:?r) and ?role in ["owner", "member", "reader"]',
+        'has_permission(?u, "archive", Repo:?r)',
+        'allow(Bot:?b, "read", Repo:?r)',
+        'labelled(?r, "new")',
+        'has_role(?u, ?role, ?r) and ?role in ["captain", "keeper"]',
+    ],
+)
+def test_what_some_facts_could_meet_is_no_error(engine, text):
+    assert load(NAMED, engine).program.query(query(text), snapshot(), NOW, Budget(STEPS)) == set()
+
+
+@pytest.mark.parametrize("engine", LOADED)
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('has_permission(?a, "see", Note:?n)', "conditions[0].args[2]"),
+        ("is_known(?a) and same(?b, ?c)", "conditions[1].args[0]"),
+        ("is_known(?u) and big(?u, ?n)", "conditions[1].args[1]"),
+        ("is_known(?u) and big(?u, _)", "conditions[1].args[1]"),
+    ],
+)
+def test_an_unlimited_variable_is_named_with_its_place(engine, text, field):
+    with pytest.raises(VariableUnlimited) as failure:
+        ask(engine, query(text), snapshot(*FACTS, "is_hidden(Note:n)"))
+    assert failure.value.field == field

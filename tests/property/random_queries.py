@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from authz_service.engine.program import Limit, Query
-from authz_service.engine.queries.vocabulary import ASKED
+from authz_service.engine.queries.names import ASKED
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import PRIMITIVE_TYPES, Value
 from authz_service.polar.goals import Atom, Term, Variable

@@ -22,6 +22,7 @@ from authz_service.errors import (
     AuthzError,
     EvaluationLimitReached,
     InvalidRequest,
+    UnknownAction,
     VariableUnlimited,
 )
 from authz_service.facts.fact import AnyValue, Fact
@@ -117,7 +118,11 @@ def holding(case: Case, query: Query, model: Model) -> set[tuple[Value, ...]]:
     """Return the values of the columns for which all conditions hold in the model, the limits kept."""
     bindings: list[Binding] = [{}]
     for atom in query.conditions:
-        facts = [fact for fact in model if (fact.predicate, len(fact.args)) == atom.key]
+        facts = [
+            fact
+            for fact in model
+            if (fact.predicate, len(fact.args)) == atom.key and can_be_asked(case, fact)
+        ]
         bindings = [
             {**binding, **dict(zip(variables_in_order(atom), values, strict=True))}
             for binding in bindings
@@ -125,6 +130,21 @@ def holding(case: Case, query: Query, model: Model) -> set[tuple[Value, ...]]:
             if (values := matched(atom.args, fact.args, binding)) is not None
         ]
     return {tuple(b[c] for c in query.columns) for b in bindings if is_within(case, query, b)}
+
+
+def can_be_asked(case: Case, fact: Fact) -> bool:
+    """Say whether a question may have the action of what holds, if it is about an action on a resource."""
+    if fact.predicate not in ("allow", "has_permission") or len(fact.args) != 3:
+        return True
+    _, action, resource = fact.args
+    policy = case.reference.policy
+    if action.type != "String" or resource.type not in policy.types:
+        return True
+    try:
+        policy.check_action(action.id, resource.type)
+    except UnknownAction:
+        return False
+    return True
 
 
 def matched(terms, values, binding: Binding) -> list[Value] | None:

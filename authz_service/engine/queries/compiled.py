@@ -15,15 +15,10 @@ from typing import Any, NamedTuple
 from authz_service.engine.compiler.emit import Source, emit
 from authz_service.engine.compiler.plan import plan
 from authz_service.engine.compiler.rewrites import rewritten
-from authz_service.engine.compiler.specialise import Specialiser
 from authz_service.engine.program import Budget, Query, Row
+from authz_service.engine.queries.names import ASKED
 from authz_service.engine.queries.unlimited import Values, rows, strangers
-from authz_service.engine.queries.vocabulary import (
-    ASKED,
-    ResolvedQuery,
-    Vocabulary,
-    fixed_values,
-)
+from authz_service.engine.queries.vocabulary import ResolvedQuery, Vocabulary, fixed_values
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
 from authz_service.facts.ids import Ids
@@ -62,12 +57,10 @@ class CompiledQueries:
     def __init__(
         self,
         vocabulary: Vocabulary,
-        specialiser: Specialiser,
         demand: Demand,
         execute: _Execute,
     ) -> None:
         self._vocabulary = vocabulary
-        self._specialiser = specialiser
         self._demand = demand
         self._execute = execute
         self._function = lru_cache(maxsize=MAX_SHAPES)(self._compiled)
@@ -96,7 +89,7 @@ class CompiledQueries:
     def _source(self, shape: Shape) -> Source:
         rule = shape.rule
         types = [rule.types_of(arg) for arg in rule.head.args]
-        program = self._specialiser.with_rule(rule).program(_ROWS, types)
+        program = self._vocabulary.specialiser.with_rule(rule).program(_ROWS, types)
         bound = (*(True for _ in shape.given), *(False for _ in shape.wanted))
         return emit(plan(rewritten(program), bound), self._demand, "a query")
 
@@ -122,15 +115,15 @@ class _Call:
         self.shape = self._shape()
 
     def _shape(self) -> Shape:
-        query, types = self._asked.query, self._asked.types
+        types = self._asked.types
+        atoms = (*self._asked.query.conditions, *self._asked.actions)
         names: dict[Term, Variable] = {}
-        for atom in query.conditions:
+        for atom in atoms:
             for arg in atom.args:
                 if isinstance(arg, Variable) or arg in self._values:
                     names.setdefault(arg, Variable(f"value {len(names)}"))
         conditions = tuple(
-            (atom.predicate, tuple(names.get(arg, arg) for arg in atom.args))
-            for atom in query.conditions
+            (atom.predicate, tuple(names.get(arg, arg) for arg in atom.args)) for atom in atoms
         )
         typed = {
             name: types[term] if isinstance(term, Variable) else frozenset({term.type})

@@ -110,5 +110,6 @@ def _unlimited(form: _Form, asked: ResolvedQuery) -> VariableUnlimited:
         which = f"{' and '.join(columns)} can have values without end, but not all of them together"
     return VariableUnlimited(
         f"{which}, and rows cannot say that; limit {' or '.join(columns)} to a list of values, or ask for "
-        "a list of actors or resources, which can say `any except`"
+        "a list of actors or resources, which can say `any except`",
+        field=asked.place_of(asked.query.columns[form[0][0]]),
     )

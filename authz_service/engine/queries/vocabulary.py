@@ -5,31 +5,44 @@ policy, a variable that stands at open positions only (see `polar.binding`) is n
 are tried, one after the other, before the conditions that need it.
 
 A condition that nothing can meet is most likely misspelled, and an error: it must not look like an answer.
+Whether it is one follows from the policy and the types of variables, whatever facts there are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from difflib import get_close_matches
+from itertools import chain
 from typing import NamedTuple
 
+from authz_service.engine.compiler.specialise import Specialiser
 from authz_service.engine.program import Limit, Query
+from authz_service.engine.queries.names import ASKED, KNOWN_ACTION, Names, is_question
+from authz_service.engine.queries.sources import (
+    SHOWN_TYPES,
+    Sources,
+    cannot_be_met,
+    shown,
+    shown_name,
+)
 from authz_service.errors import (
+    InvalidRequest,
     MalformedValue,
     UnknownAction,
     UnknownType,
     UnusableCondition,
     VariableUnlimited,
 )
-from authz_service.facts.value import BOOLEAN, INTEGER, PRIMITIVE_TYPES, STRING, Value
+from authz_service.facts.value import BOOLEAN, INTEGER, PRIMITIVE_TYPES, STRING, Value, string
 from authz_service.polar.diagnostic import did_you_mean
-from authz_service.polar.goals import Atom, Rule, Term, Types, Variable
-from authz_service.polar.matching import Arg, MatchIndex, args_of, bits
+from authz_service.polar.goals import Atom, Term, Types, Variable, types_of
+from authz_service.polar.matching import Arg, args_of
 from authz_service.polar.policy import Policy
-from authz_service.polar.shapes import DERIVED
-from authz_service.polar.source import PolicySource, Span
 
-ASKED = Span(PolicySource("(query)", "the query"), 0, len("the query"))
-"""The place of what stands in a query, and not in a policy."""
+_STRINGS = frozenset({STRING})
 
-_SHOWN = 3
+_TRIED_NAMES = 50
+"""So many names are looked at for one that was meant."""
 
 
 class ResolvedQuery(NamedTuple):
@@ -43,6 +56,8 @@ class ResolvedQuery(NamedTuple):
     tried: tuple[Variable, ...]
     literals: frozenset[Value]
     """The values of the conditions that rules tell apart; others are looked up by one and the same code."""
+    actions: tuple[Atom, ...]
+    """The variables that stand for actions, and the resources for which these must be known."""
 
     @property
     def listed(self) -> dict[Variable, tuple[Value, ...]]:
@@ -55,47 +70,67 @@ class ResolvedQuery(NamedTuple):
             if limit.values is not None
         }
 
+    def place_of(self, variable: Variable) -> str:
+        """Return the place in the query where the variable first stands."""
+        return place_of(variable, self.query)
+
 
 class Vocabulary:
     """The heads of a policy's rules and the shapes of its facts, found by what conditions ask."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, named: AbstractSet[Value]) -> None:
+        """`named` are the values that the rules name."""
         self._policy = policy
-        self._sources: dict[tuple[str, int], _Sources] = {}
+        self._names = Names(policy, named)
+        self._sources: dict[tuple[str, int], Sources] = {}
         for rule in policy.rules:
             self._at(rule.head.key).add_rule(rule)
         for shape in (one for group in policy.shapes.by_predicate.values() for one in group):
             args = [arg.accepted for arg in shape.args]
             types = tuple(arg.types for arg in shape.args)
             self._at((shape.predicate, len(args))).add(args, types, frozenset())
-        named = frozenset().union(*(sources.named for sources in self._sources.values()))
-        self._literals = frozenset(v for v in named if v.type in (STRING, BOOLEAN))
+        found = frozenset().union(*(sources.named for sources in self._sources.values()))
+        self._literals = frozenset(v for v in found if v.type in (STRING, BOOLEAN))
+        self._actions = Sources(2)
+        for rule in self._names.action_rules:
+            self._actions.add_rule(rule)
 
-    def _at(self, key: tuple[str, int]) -> "_Sources":
-        return self._sources.setdefault(key, _Sources(key[1]))
+    @property
+    def specialiser(self) -> Specialiser:
+        """What rows are derived by: the rules of the policy, and those for `ResolvedQuery.actions`."""
+        return self._names.specialiser
+
+    def _at(self, key: tuple[str, int]) -> Sources:
+        return self._sources.setdefault(key, Sources(key[1]))
 
     def resolved(self, query: Query) -> ResolvedQuery:
         """Return what the query asks. Raises what `Program.query` does for one that cannot be meant so."""
         types = self._limited(query)
         for number, atom in enumerate(query.conditions):
-            self._check(atom, types, f"conditions[{number}]")
+            self._check(atom, query, types, f"conditions[{number}]")
         self._narrow(query.conditions, types)
-        for number, atom in enumerate(query.conditions):
-            self._check_action(atom, types, f"conditions[{number}]")
-        tried = tuple(self._tried(query, types))
+        self._check_names(query, types)
+        actions = tuple(_action_of(atom) for atom in query.conditions if _has_action_variable(atom))
+        tried = list(self._tried(query, actions, types))
+        for action, resource in (atom.args for atom in actions):
+            known = self._names.actions(types_of(resource, types))
+            if action in tried and known is not None and types_of(action, types) == _STRINGS:
+                tried.remove(action)
+                query = _with_list(query, action, known)
         for variable in tried:
             if INTEGER in types[variable]:
                 raise VariableUnlimited(
-                    f"`{_name(variable)}` can be any Integer that meets the conditions, and these have no end; "
-                    "limit it to a list of values, or to another type"
+                    f"`{shown_name(variable)}` can be any Integer that meets the conditions, and these have no "
+                    "end; limit it to a list of values, or to another type",
+                    field=place_of(variable, query),
                 )
-        return ResolvedQuery(query, types, tried, self._literals.intersection(fixed_values(query)))
+        literals = self._literals.intersection(fixed_values(query))
+        return ResolvedQuery(query, types, tuple(tried), literals, actions)
 
     def _limited(self, query: Query) -> dict[Variable, frozenset[str]]:
         """Return the types that each variable can have before any condition is looked at."""
+        types = self._unlimited(query.conditions)
         every = self._policy.types | PRIMITIVE_TYPES
-        terms = dict.fromkeys(term for atom in query.conditions for term in atom.args)
-        types = {term: every for term in terms if isinstance(term, Variable)}
         for number, (variable, limit) in enumerate(query.limits.items()):
             place = f"variables[{number}]"
             if variable not in types:
@@ -105,6 +140,11 @@ class Vocabulary:
             if column not in types:
                 raise _nowhere(column, types, f"columns[{number}]")
         return types
+
+    def _unlimited(self, conditions: Iterable[Atom]) -> dict[Variable, frozenset[str]]:
+        every = self._policy.types | PRIMITIVE_TYPES
+        terms = chain.from_iterable(atom.args for atom in conditions)
+        return {term: every for term in terms if isinstance(term, Variable)}
 
     def _of_limit(self, limit: Limit, every: frozenset[str], place: str) -> frozenset[str]:
         types = every if limit.type is None else self._policy.concrete(limit.type)
@@ -120,7 +160,7 @@ class Vocabulary:
             raise UnusableCondition(message, field=f"{place}.in")
         return fitting or types
 
-    def _check(self, atom: Atom, types: Types, place: str) -> None:
+    def _check(self, atom: Atom, query: Query, types: Types, place: str) -> None:
         """Raise if no rule and no fact can meet the condition, whatever the others are."""
         for index, arg in enumerate(atom.args):
             if isinstance(arg, Value):
@@ -128,9 +168,49 @@ class Vocabulary:
         sources = self._sources.get(atom.key)
         if sources is None:
             raise self._unknown(atom, place)
-        args = tuple(args_of(atom, types))
-        if not sources.matching(args):
-            raise _unmet(atom, args, sources, place)
+        self._check_action(atom, types, place)
+        if self._can_match(atom, types):
+            return
+        unlimited = self._unlimited([atom])
+        if not self._can_match(atom, unlimited):
+            raise sources.unmet(atom, tuple(args_of(atom, unlimited)), place)
+        limited = [variable for variable in query.limits if variable in unlimited]
+        alone = (v for v in limited if self._can_match(atom, {**types, v: unlimited[v]}))
+        raise self._unfit(next(alone, limited[0]), atom, query, types)
+
+    def _can_match(self, atom: Atom, types: Types) -> bool:
+        """Say whether the head of some rule or some fact is about this, or a question could be."""
+        return bool(self._sources[atom.key].matching(tuple(args_of(atom, types)))) or (
+            self._can_be_asked(atom, types)
+        )
+
+    def _can_be_asked(self, atom: Atom, types: Types) -> bool:
+        """Say whether `Policy.check_question` lets some question pass that asks this."""
+        if not is_question(atom):
+            return False
+        actor, action, resource = atom.args
+        if types_of(actor, types).isdisjoint(self._policy.actors):
+            return False
+        kinds = types_of(resource, types) & self._policy.types
+        if isinstance(action, Value):
+            return action.type == STRING and bool(self._names.known(action.id, kinds))
+        known = self._names.actions(kinds) if kinds else ()
+        return STRING in types[action] and (known is None or len(known) > 0)
+
+    def _unfit(
+        self, variable: Variable, atom: Atom, query: Query, types: Types
+    ) -> UnusableCondition:
+        """Return the error about a limit that does not fit what the condition wants."""
+        number = list(query.limits).index(variable)
+        limit = query.limits[variable]
+        found = self._sources[atom.key].types(tuple(args_of(atom, self._unlimited([atom]))))
+        wanted = _listed_types(found[atom.args.index(variable)])
+        message = (
+            f"`{shown_name(variable)}` is limited to {_listed_types(types[variable])}, "
+            f"and `{shown(atom)}` wants {wanted} there"
+        )
+        part = "type" if limit.values is None else "in"
+        return UnusableCondition(message, field=f"variables[{number}].{part}")
 
     def _unknown(self, atom: Atom, place: str) -> UnusableCondition:
         arities = sorted(arity for name, arity in self._sources if name == atom.predicate)
@@ -151,12 +231,24 @@ class Vocabulary:
         while before != types:
             before = dict(types)
             for number, atom in enumerate(conditions):
-                found = self._sources[atom.key].types(tuple(args_of(atom, types)))
-                for arg, allowed in zip(atom.args, found, strict=True):
+                self._check_action(atom, types, f"conditions[{number}]")
+                for arg, allowed in zip(atom.args, self._allowed(atom, types), strict=True):
                     if isinstance(arg, Variable):
                         types[arg] &= allowed
                         if not types[arg]:
                             raise self._contradiction(arg, conditions, before, number)
+
+    def _allowed(self, atom: Atom, types: Types) -> list[frozenset[str]]:
+        """Return the types that the condition allows its arguments."""
+        allowed = self._sources[atom.key].types(tuple(args_of(atom, types)))
+        if self._can_be_asked(atom, types):
+            _, action, resource = atom.args
+            if not any(allowed):
+                allowed = [types_of(arg, types) for arg in atom.args]
+            if isinstance(action, Value):
+                kinds = types_of(resource, types) & self._policy.types
+                allowed[2] &= self._names.known(action.id, kinds) | PRIMITIVE_TYPES
+        return allowed
 
     def _contradiction(
         self, variable: Variable, conditions: Sequence[Atom], types: Types, number: int
@@ -164,33 +256,99 @@ class Vocabulary:
         told: dict[str, str] = {}
         for atom in conditions:
             if variable in atom.args:
-                found = self._sources[atom.key].types(tuple(args_of(atom, types)))
-                wanted = sorted(found[atom.args.index(variable)])
-                told[f"`{shown(atom)}`"] = " | ".join(wanted[:_SHOWN]) or "nothing that there is"
+                wanted = self._allowed(atom, types)[atom.args.index(variable)]
+                told[f"`{shown(atom)}`"] = _listed_types(wanted) or "nothing that there is"
         all_told = "; ".join(f"{where} wants {wanted}" for where, wanted in told.items())
-        message = f"no value of `{_name(variable)}` can meet all conditions; {all_told}"
+        message = f"no value of `{shown_name(variable)}` can meet all conditions; {all_told}"
         return UnusableCondition(message, field=f"conditions[{number}]")
 
     def _check_action(self, atom: Atom, types: Types, place: str) -> None:
         """Ask of a permission what is asked of the action of a question."""
-        if atom.predicate not in DERIVED or len(atom.args) != 3:
+        if not is_question(atom):
             return
         _, action, resource = atom.args
-        kinds = sorted(_types_of(resource, types) & self._policy.types)
-        if not isinstance(action, Value) or action.type != STRING:
+        kinds = types_of(resource, types) & self._policy.types
+        if not isinstance(action, Value) or action.type != STRING or not kinds:
             return
-        if kinds and not any(self._policy.knows(action.id, kind) for kind in kinds):
+        if not self._names.known(action.id, kinds):
             try:
-                self._policy.check_action(action.id, kinds[0])
+                self._policy.check_action(action.id, min(kinds))
             except UnknownAction as error:
                 raise UnknownAction(error.message, field=f"{place}.args[1]") from None
 
-    def _tried(self, query: Query, types: Types) -> Iterator[Variable]:
+    def _check_names(self, query: Query, types: Types) -> None:
+        """Raise if a String is a name with which its condition cannot hold, though it could with others."""
+        for number, atom in enumerate(query.conditions):
+            if not is_question(atom):
+                self._check_named(atom, types, f"conditions[{number}]")
+        for number, (variable, limit) in enumerate(query.limits.items()):
+            for index, value in enumerate(limit.values or ()):
+                if value.type == STRING and STRING in types[variable]:
+                    place = f"variables[{number}].in.values[{index}]"
+                    self._check_listed(variable, value, query.conditions, types, place)
+
+    def _check_listed(
+        self,
+        variable: Variable,
+        value: Value,
+        conditions: Iterable[Atom],
+        types: Types,
+        field: str,
+    ) -> None:
+        """Raise what is raised for the value in place of the variable, about the list."""
+        for atom in conditions:
+            if variable in atom.args:
+                args = (value if arg == variable else arg for arg in atom.args)
+                named = replace(atom, args=tuple(args))
+                try:
+                    self._check_action(named, types, "")
+                    if not self._can_match(named, types):
+                        sources = self._sources[atom.key]
+                        raise sources.unmet(named, tuple(args_of(named, types)), "")
+                    if not is_question(atom):
+                        self._check_named(named, types, "")
+                except InvalidRequest as error:
+                    raise type(error)(error.message, field=field) from None
+
+    def _check_named(self, atom: Atom, types: Types, place: str) -> None:
+        args = tuple(args_of(atom, types))
+        named = [n for n, arg in enumerate(args) if isinstance(arg, Value) and arg.type == STRING]
+        if not named or self._names.can_hold(atom.predicate, args):
+            return
+        tried: list[Arg] = [_STRINGS if n in named else arg for n, arg in enumerate(args)]
+        if not self._names.can_hold(atom.predicate, tried):
+            # The policy says that of all names. It has warned its author.
+            return
+        for number in named:
+            tried[number] = args[number]
+            if not self._names.can_hold(atom.predicate, tried):
+                raise self._misspelled(atom, number, tried, f"{place}.args[{number}]")
+
+    def _misspelled(
+        self, atom: Atom, number: int, args: Sequence[Arg], field: str
+    ) -> UnusableCondition:
+        """Return the error about the name at position `number`; the others are as `args` say."""
+        name = atom.args[number]
+        assert isinstance(name, Value)
+        known = {v.id for v in self._sources[atom.key].named_at(number) if v.type == STRING}
+        close = get_close_matches(name.id, known, n=_TRIED_NAMES)
+        tried = dict.fromkeys([*close, *sorted(known)][:_TRIED_NAMES])
+        meant = (
+            other
+            for other in tried
+            if self._names.can_hold(
+                atom.predicate, [*args[:number], string(other), *args[number + 1 :]]
+            )
+        )
+        cure = did_you_mean(name.id, meant) or f"no {name} can stand there"
+        return UnusableCondition(f"{cannot_be_met(atom)}; {cure}", field=field)
+
+    def _tried(self, query: Query, actions: Sequence[Atom], types: Types) -> Iterator[Variable]:
         """Yield the variables that conditions need before they can be looked at, and that none gives values."""
         bound = {variable for variable, limit in query.limits.items() if limit.values is not None}
         left = [
-            (atom, self._sources[atom.key].open_positions(tuple(self._told_apart(atom, types))))
-            for atom in query.conditions
+            (atom, self._sources_of(atom).open_positions(tuple(self._told_apart(atom, types))))
+            for atom in (*query.conditions, *actions)
         ]
         while left:
             needed = [
@@ -203,6 +361,9 @@ class Vocabulary:
             atom, _ = left.pop(best)
             bound.update(arg for arg in atom.args if isinstance(arg, Variable))
 
+    def _sources_of(self, atom: Atom) -> Sources:
+        return self._actions if atom.predicate == KNOWN_ACTION else self._sources[atom.key]
+
     def _told_apart(self, atom: Atom, types: Types) -> Iterator[Arg]:
         """Yield the arguments, with its type for each value that is looked up like others of that."""
         for arg in args_of(atom, types):
@@ -212,113 +373,40 @@ class Vocabulary:
                 yield arg
 
 
-class _Source(NamedTuple):
-    """The head of a rule, or the shape of a fact."""
-
-    args: tuple[Arg | tuple[Value, ...], ...]
-    types: tuple[frozenset[str], ...]
-    opened: frozenset[int]
-    """The positions at which it holds for every value of the types."""
+def _has_action_variable(atom: Atom) -> bool:
+    return is_question(atom) and isinstance(atom.args[1], Variable)
 
 
-class _Sources:
-    """What can make conditions on one predicate hold."""
-
-    def __init__(self, arity: int) -> None:
-        self._index = MatchIndex(arity)
-        self._all: list[_Source] = []
-
-    def add_rule(self, rule: Rule) -> None:
-        args = tuple(args_of(rule.head, rule.types))
-        opened = (n for n, arg in enumerate(rule.head.args) if arg in rule.open)
-        self.add(args, tuple(map(rule.types_of, rule.head.args)), frozenset(opened))
-
-    def add(
-        self,
-        args: Sequence[Arg | tuple[Value, ...]],
-        types: tuple[frozenset[str], ...],
-        opened: frozenset[int],
-    ) -> None:
-        self._index.add(len(self._all), args)
-        self._all.append(_Source(tuple(args), types, opened))
-
-    @property
-    def named(self) -> set[Value]:
-        """The values that stand there."""
-        found: set[Value] = set()
-        for arg in (arg for source in self._all for arg in source.args):
-            found.update(
-                [arg] if isinstance(arg, Value) else () if isinstance(arg, frozenset) else arg
-            )
-        return found
-
-    def matching(self, args: Sequence[Arg]) -> list[_Source]:
-        return [self._all[number] for number in bits(self._index.matching(args))]
-
-    def types(self, args: Sequence[Arg]) -> list[frozenset[str]]:
-        """Return the types that the arguments can have, given what is known of them."""
-        found = self.matching(args)
-        return [
-            frozenset().union(*(source.types[number] for source in found))
-            for number in range(len(args))
-        ]
-
-    def open_positions(self, args: Sequence[Arg]) -> frozenset[int]:
-        return frozenset().union(*(source.opened for source in self.matching(args)))
+def _action_of(atom: Atom) -> Atom:
+    _, action, resource = atom.args
+    return Atom(KNOWN_ACTION, (action, resource), ASKED)
 
 
-def _unmet(atom: Atom, args: tuple[Arg, ...], sources: _Sources, place: str) -> UnusableCondition:
-    """Explain by the one argument without which the condition could be met, if there is one."""
-    message = f"no rule and no fact of the policy can meet `{shown(atom)}`"
-    for number, arg in enumerate(args):
-        anything = sources.matching(
-            [*args[:number], _anything(sources, number), *args[number + 1 :]]
-        )
-        if anything:
-            cure = _expected(arg, [source.args[number] for source in anything], number)
-            return UnusableCondition(f"{message}; {cure}", field=f"{place}.args[{number}]")
-    cure = f"it has {_one_of(sources.types([_anything(sources, n) for n in range(len(args))]))}"
-    return UnusableCondition(f"{message}; {cure}", field=place)
+def _with_list(query: Query, variable: Term, names: AbstractSet[str]) -> Query:
+    """Return the query with a list of names for the variable."""
+    assert isinstance(variable, Variable)
+    limit = query.limits.get(variable, Limit())._replace(values=tuple(map(string, sorted(names))))
+    return query._replace(limits={**query.limits, variable: limit})
 
 
-def _anything(sources: _Sources, number: int) -> Arg:
-    return frozenset().union(*(source.types[number] for source in sources._all))  # noqa: SLF001 - this module's own
+def _listed_types(types: Iterable[str]) -> str:
+    return " | ".join(sorted(types)[:SHOWN_TYPES])
 
 
-def _expected(arg: Arg, known: Iterable[Arg | tuple[Value, ...]], number: int) -> str:
-    names: set[str] = set()
-    types: set[str] = set()
-    for one in known:
-        values = (one,) if isinstance(one, Value) else one
-        names.update(v.id for v in values if isinstance(v, Value) and v.type == STRING)
-        types.update(v.type if isinstance(v, Value) else v for v in values)
-    if isinstance(arg, Value) and arg.type == STRING and names:
-        return did_you_mean(arg.id, names)
-    return f"argument {number + 1} is {' | '.join(sorted(types)[:10])}"
-
-
-def _one_of(types: Iterable[frozenset[str]]) -> str:
-    return f"({', '.join(' | '.join(sorted(some)[:_SHOWN]) for some in types)})"
+def place_of(variable: Variable, query: Query) -> str:
+    """Return the place in the query where the variable first stands."""
+    return next(
+        f"conditions[{number}].args[{position}]"
+        for number, atom in enumerate(query.conditions)
+        for position, arg in enumerate(atom.args)
+        if arg == variable
+    )
 
 
 def _nowhere(variable: Variable, known: Iterable[Term], place: str) -> MalformedValue:
     names = {term.name for term in known if isinstance(term, Variable) and not term.is_anonymous}
     cure = did_you_mean(variable.name, names) or "they have no variables"
     return MalformedValue(f"`{variable.name}` is in no condition; {cure}", field=place)
-
-
-def shown(atom: Atom) -> str:
-    """Return the condition as text, with a `?` before each variable."""
-    args = (_name(arg) if isinstance(arg, Variable) else str(arg) for arg in atom.args)
-    return f"{atom.predicate}({', '.join(args)})"
-
-
-def _name(variable: Variable) -> str:
-    return "_" if variable.is_anonymous else f"?{variable.name}"
-
-
-def _types_of(term: Term, types: Types) -> frozenset[str]:
-    return types[term] if isinstance(term, Variable) else frozenset({term.type})
 
 
 def fixed_values(query: Query) -> Mapping[Value, None]:
