@@ -27,7 +27,7 @@ PageSize = Annotated[
     typer.Option(min=1, metavar="N", help="Print so many at most, and how to get the others."),
 ]
 PageToken = Annotated[
-    str,
+    str | None,
     typer.Option(metavar="TOKEN", help="Go on behind a page: of the same state, and at its time."),
 ]
 
@@ -45,7 +45,7 @@ def resources(  # noqa: PLR0913 - one parameter for each argument and option
     fully: Fully = False,
     at: At = None,
     page_size: PageSize = None,
-    page_token: PageToken = "",
+    page_token: PageToken = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
@@ -62,13 +62,14 @@ def resources(  # noqa: PLR0913 - one parameter for each argument and option
     Example: authz list resources Employee:alice view SecuritySystem --page-size 20
     """
     demand = demand_of(fresh, at, fully=fully)
+    _check_token(page_token, demand)
     with output.asking(target, store, timeout) as client:
         page = client.list_resources_page(
             actor,
             action,
             resource_type,
             page_size=page_size or 0,
-            page_token=page_token,
+            page_token=page_token or "",
             context_facts=context or (),
             consistency=demand,
         )
@@ -88,7 +89,7 @@ def actors(  # noqa: PLR0913 - one parameter for each argument and option
     fully: Fully = False,
     at: At = None,
     page_size: PageSize = None,
-    page_token: PageToken = "",
+    page_token: PageToken = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
@@ -102,13 +103,14 @@ def actors(  # noqa: PLR0913 - one parameter for each argument and option
     Example: authz list actors Employee disarm SecuritySystem:s1
     """
     demand = demand_of(fresh, at, fully=fully)
+    _check_token(page_token, demand)
     with output.asking(target, store, timeout) as client:
         page = client.list_actors_page(
             actor_type,
             action,
             resource,
             page_size=page_size or 0,
-            page_token=page_token,
+            page_token=page_token or "",
             context_facts=context or (),
             consistency=demand,
         )
@@ -143,6 +145,15 @@ def actions(  # noqa: PLR0913 - one parameter for each argument and option
         output.print_json(_json(found.origin, listed, "actions"))
     else:
         _print_lines(found.origin, listed, "action")
+
+
+def _check_token(page_token: str | None, demand: authz.Consistency | None) -> None:
+    """End the command if the token names no page, or if it names a state and `demand` another."""
+    if page_token == "":
+        output.fail("--page-token is empty; leave it out for the first page", output.EXIT_USAGE)
+    if page_token is not None and demand is not None:
+        message = "--page-token names the state; leave --fresh, --fully-consistent and --at out"
+        output.fail(message, output.EXIT_USAGE)
 
 
 def _print(page: authz.EntityPage, type_name: str, name: str, *, as_json: bool) -> None:

@@ -73,6 +73,31 @@ def test_pages(company):
     assert "INVALID_PAGE_TOKEN" in complaint
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("resources", "Employee:alice", "disarm", "SecuritySystem"),
+        ("actors", "Employee", "disarm", "SecuritySystem:s1"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--page-token", ""), "--page-token is empty; leave it out for the first page"),
+        (
+            ("--page-token", "x", "--fully-consistent"),
+            "--page-token names the state; leave --fresh",
+        ),
+        (("--page-token", "x", "--fresh", "y"), "--page-token names the state; leave --fresh"),
+        (("--page-token", "x", "--at", "y"), "--page-token names the state; leave --fresh"),
+    ],
+)
+def test_page_tokens_that_say_no_page(shared, asked, options, message):
+    code, printed, complaint = run(shared, "list", *asked, "--page-size", "1", *options)
+    assert (code, printed) == (2, "")
+    assert message in complaint
+
+
 def test_any_but_some(notes):
     listed = run(notes, "list", "resources", "User:root", "see", "Note")
     assert listed == (0, "any Note, except\n- Note:a\n- Note:b\n", "")

@@ -21,7 +21,9 @@ Value = Entity | str | int | bool
 Argument = TypeVar("Argument")
 
 _INT64: Final = range(-(2**63), 2**63)
-_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+_INT64_TEXT: Final = f"an integer from {_INT64[0]} to {_INT64[-1]}"
+_INTEGER: Final = re.compile(r"-?[0-9]+", re.ASCII)
+_MOST_DIGITS: Final = 19
 _VALUE: Final = 'a value such as `User:alice`, `"text"`, `-3` or `true`'
 
 
@@ -60,7 +62,9 @@ def exact(value: Value) -> Value:
 
 def _int64(number: int) -> int:
     if number not in _INT64:
-        raise InvalidRequest("expected an integer of 64 bits", reason=UNREPRESENTABLE)
+        found = number if number.bit_length() < 1000 else f"one of {number.bit_length()} bits"
+        message = f"expected {_INT64_TEXT}, found {found}"
+        raise InvalidRequest(message, reason=UNREPRESENTABLE)
     return number
 
 
@@ -136,9 +140,13 @@ def scan_hole(
         return ANY
     if word in ("true", "false"):
         return word == "true"
-    if not _INTEGER.fullmatch(word) or int(word) not in _INT64:
-        scanner.position = start
+    scanner.position = start
+    if not _INTEGER.fullmatch(word):
         scanner.fail(_VALUE)
+    # Python reads no number of thousands of digits.
+    if len(word.lstrip("-0")) > _MOST_DIGITS or int(word) not in _INT64:
+        scanner.fail(_INT64_TEXT, word)
+    scanner.position += len(word)
     return int(word)
 
 

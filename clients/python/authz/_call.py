@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from authz._text import not_unicode
 from authz._wire import read_time
 from authz.errors import UNREPRESENTABLE, InvalidRequest, UnexpectedAnswer
 
@@ -37,6 +38,8 @@ def refusing_the_unrepresentable() -> Iterator[None]:
         yield
     except InvalidRequest:
         raise
+    except UnicodeEncodeError as error:
+        raise not_unicode(error) from error
     except ValueError as error:
         raise InvalidRequest(
             f"the request cannot be sent: {error}", reason=UNREPRESENTABLE

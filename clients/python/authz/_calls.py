@@ -223,10 +223,11 @@ def authorize_many(
     context_facts: Iterable[Fact],
     demand: Consistency | None,
 ) -> Call[list[Answer]]:
+    if not resources:
+        return authorize_batch(store, (), demand)
     types = {resource.type for resource in resources}
     if len(types) != 1:
-        found = ", ".join(sorted(types)) or "none"
-        raise malformed(f"expected resources of one type, found {found}")
+        raise malformed(f"expected resources of one type, found {', '.join(sorted(types))}")
     request = authorization_pb.BatchAuthorizeRequest(
         store=store,
         many_resources=authorization_pb.ManyResources(

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from authz._call import Call
 from authz._consistency import AtLeastAsFresh, Consistency, FullyConsistent
+from authz._text import require_unicode
 
 Result = TypeVar("Result")
 
@@ -39,8 +40,11 @@ class CarriedTokens:
 
     def add(self, tokens: Iterable[str]) -> None:
         """Carry these, too; which of them are newer than those that are there is not known."""
+        added = tuple(tokens)
+        for token in added:
+            require_unicode(token)
         with self._lock:
-            for token in tokens:
+            for token in added:
                 self._add(token)
 
     def forget(self) -> None:

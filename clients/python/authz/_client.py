@@ -250,7 +250,8 @@ class Client(Lists):
         """Decide for many resources of one type whether `actor` may perform `action`, against one snapshot.
 
         The answers are in the order of `resources`, and each is an answer or an error of its own, like
-        those of `authorize_batch`. What concerns all of them raises. Costs less, and takes ten times as many.
+        those of `authorize_batch`: none for no resources. What concerns all of them raises. Costs less, and
+        takes ten times as many.
         """
         demand, carried = self._carried.demand(consistency)
         call = calls.authorize_many(

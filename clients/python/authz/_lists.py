@@ -134,6 +134,7 @@ class Listing:
         self.page_size = first.page_size
         self._first = first
 
+    @refusing_the_unrepresentable()
     def call(self, page_token: str = "") -> Call[ListPart]:
         """Return the call for the page of this token. Pages are of the state of the first one."""
         request = deepcopy(self._first)

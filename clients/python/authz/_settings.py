@@ -1,11 +1,13 @@
 """What a client is told once: where the service is, and how to talk to it."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from authz._retry import require_timeout
+from authz._text import malformed, quoted, require_unicode
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
@@ -33,6 +35,10 @@ CHANNEL_OPTIONS: Final = (
 )
 
 
+_HEADER: Final = re.compile(r"[0-9a-z_.-]+", re.ASCII)
+_PRINTABLE: Final = re.compile(rb"[ -~]*")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where the service is, which store to ask, and how long to wait for an answer."""
@@ -45,6 +51,22 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_timeout(self.timeout)
+        require_unicode(self.target)
+        for key, value in self.metadata:
+            _require_header(key, value)
 
     def timeout_or_default(self, timeout: float | None) -> float:
         return self.timeout if timeout is None else require_timeout(timeout)
+
+
+def _require_header(key: str, value: str | bytes) -> None:
+    """Refuse what gRPC would not send. The value stays unsaid, as it may be a password."""
+    if not _HEADER.fullmatch(key):
+        message = "the key of metadata has lower-case letters, digits and any of _ . -"
+        raise malformed(f"{message}; found {quoted(key)}")
+    if isinstance(value, bytes) and key.endswith("-bin"):
+        return
+    encoded = value if isinstance(value, bytes) else value.encode(errors="surrogatepass")
+    if not _PRINTABLE.fullmatch(encoded):
+        message = f"the metadata `{key}` has characters that are not printable ASCII"
+        raise malformed(f"{message}; give such a value as bytes, under a key that ends in `-bin`")

@@ -10,7 +10,7 @@ Rule: what `quoted` writes, `Scanner.string` reads back unchanged, on one line.
 import re
 from typing import Final, NoReturn
 
-from authz.errors import MALFORMED_TEXT, InvalidRequest
+from authz.errors import MALFORMED_TEXT, UNREPRESENTABLE, InvalidRequest
 
 NAME: Final = re.compile(r"""[^\s:,()";#]+""")
 BARE: Final = re.compile(r"""[^\s,()"]+""")
@@ -39,6 +39,22 @@ def require_name(text: str, kind: str) -> None:
             f"expected {kind}, found {quoted(text)}: it may not be empty"
             ' or contain white space or any of : , ( ) " ; #'
         )
+
+
+def not_unicode(error: UnicodeEncodeError) -> InvalidRequest:
+    """Return the error about a text that cannot be sent, as half a character stands in it."""
+    message = (
+        f"half a surrogate pair is no character: {error.object!r}, at position {error.start + 1}"
+    )
+    return InvalidRequest(f"the request cannot be sent: {message}", reason=UNREPRESENTABLE)
+
+
+def require_unicode(text: str) -> None:
+    """Refuse a text that cannot be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise not_unicode(error) from None
 
 
 class Scanner:
@@ -88,8 +104,9 @@ class Scanner:
         self.position = match.end()
         return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), match[1])
 
-    def fail(self, expected: str) -> NoReturn:
+    def fail(self, expected: str, found: str = "") -> NoReturn:
+        """Raise InvalidRequest: `expected` is not here, but `found`, by default the next character."""
         column = f"column {self.position + 1}"
         place = column if self._line is None else f"line {self._line}, {column}"
-        found = "the end" if self.at_end() else f"`{self._text[self.position]}`"
-        raise malformed(f"{place}: expected {expected}, found {found}")
+        here = "the end" if self.at_end() else f"`{self._text[self.position]}`"
+        raise malformed(f"{place}: expected {expected}, found {found or here}")

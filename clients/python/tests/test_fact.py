@@ -90,7 +90,7 @@ def test_text_is_read(text, fact):
         ('f(User:"")', 'column 8: expected an id that is not empty, found `"`'),
         ("f(a::B:c)", "column 5: expected an id (there are no namespaces;"),
         ("f(alice)", "column 3: expected a value such as"),
-        ("f(9223372036854775808)", "column 3: expected a value such as"),
+        ("f(9223372036854775808)", "column 3: expected an integer from -9223372036854775808"),
         ("f(User:_)", "column 3: expected a value such as"),
         ("f(1, _)", "column 6: expected a value such as"),
         ("f(1) g", "column 6: expected the end, found `g`"),

@@ -16,12 +16,14 @@ from authz import (
     InvalidRequest,
     LimitReached,
     NotEnumerable,
+    NotFound,
     Unavailable,
     UnexpectedAnswer,
 )
 from authz.v1 import authorization_service_pb2 as pb
 from authz.v1 import list_pb2
 from google.protobuf.duration_pb2 import Duration
+from routes import both_routes
 from scripted_service import NOON, NOON_MESSAGE, UNAVAILABLE, answer, decided_batch, fail, serving
 
 ONLY, ANY_EXCEPT = list_pb2.LIST_FORM_ONLY, list_pb2.LIST_FORM_ANY_EXCEPT
@@ -359,10 +361,25 @@ def test_what_is_no_answer_about_many_resources_is_an_error(response):
         ask_many(client)
 
 
-@pytest.mark.parametrize("resources", [[], ["Doc:a", "Folder:a"]])
-def test_many_resources_are_of_one_type(resources):
+def test_many_resources_are_of_one_type():
     with Client("127.0.0.1:1") as client, pytest.raises(InvalidRequest, match="one type"):
-        client.authorize_many("User:ann", "read", resources)
+        client.authorize_many("User:ann", "read", ["Doc:a", "Folder:a"])
+
+
+@both_routes
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.authorize_many("User:ann", "read", []),
+        lambda client: client.authorize_batch([]),
+    ],
+)
+def test_nothing_asked_is_nothing_answered_by_the_service(route, ask):
+    with serving(answer(pb.BatchAuthorizeResponse())) as service:
+        assert route(service.target, ask) == []
+    assert service.requests == [pb.BatchAuthorizeRequest(store="default")]
+    with serving(fail(grpc.StatusCode.NOT_FOUND)) as service, pytest.raises(NotFound):
+        route(service.target, ask)
 
 
 def test_what_cannot_be_sent_raises_at_the_call():

@@ -211,3 +211,30 @@ def test_what_contradicts_itself_is_not_sent(conditions):
 def test_names_of_variables(name):
     with pytest.raises(InvalidRequest):
         Var(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "found"),
+    [
+        ("p(?a, 9223372036854775808)", 7, "9223372036854775808"),
+        ("p(-9223372036854775809)", 3, "-9223372036854775809"),
+        ("?a in [1, 99999999999999999999]", 11, "99999999999999999999"),
+        (f"p({'9' * 5000})", 3, "999"),
+    ],
+)
+def test_an_integer_beyond_64_bits_is_said_to_be_one(text, column, found):
+    message = (
+        f"column {column}: expected an integer from -9223372036854775808 to 9223372036854775807, "
+        f"found {found}"
+    )
+    with pytest.raises(InvalidRequest, match=message):
+        parse_query(text)
+
+
+def test_integers_at_the_ends_and_with_zeros_before_them():
+    text = "p(9223372036854775807, -9223372036854775808, 00000000000000000000007)"
+    assert parse_query(text) == [Condition("p", 2**63 - 1, -(2**63), 7)]
+    with pytest.raises(InvalidRequest, match="found 9223372036854775808"):
+        Condition("p", 2**63)
+    with pytest.raises(InvalidRequest, match="found one of 40001 bits"):
+        Condition("p", 2**40000)
