@@ -1,12 +1,12 @@
-"""`authz policy verify`: ask several engines the same questions about an author's own policy."""
+"""`authz policy verify`: ask several engines the same about an author's own policy."""
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import authz
 import typer
@@ -16,10 +16,20 @@ from authz_service.cli import output
 from authz_service.cli.agreement import Report, print_report, report_json
 from authz_service.cli.offline import Paths, checked, read_files
 from authz_service.engine.engines import Engine, loader
-from authz_service.engine.program import Program, Question
+from authz_service.engine.program import Budget, Program, Query, Question
+from authz_service.engine.queries.samples import Samples, query_text
+from authz_service.engine.reference import ReferenceProgram
 from authz_service.engine.scenes import Scene
-from authz_service.engine.verification import Questions, compare
-from authz_service.errors import AuthzError, EngineUnsupported
+from authz_service.engine.verification import (
+    Comparison,
+    ListQuestion,
+    Questions,
+    compare,
+    compare_lists,
+    compare_queries,
+    lists_of,
+)
+from authz_service.errors import AuthzError, EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.snapshot import FactSnapshot
@@ -37,6 +47,9 @@ _PIECES = 12
 _SCATTERED = 0.5
 
 
+_TRIES = 3  # for each query that is to be another one than those before
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """Facts that questions are asked about, and where they come from."""
@@ -45,7 +58,7 @@ class _Facts:
     facts: tuple[Fact, ...]
 
 
-def verify(
+def verify(  # noqa: PLR0913 - one parameter for each argument and option
     paths: Paths,
     *,
     facts: Annotated[
@@ -58,17 +71,24 @@ def verify(
     questions: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="How many questions to ask at most.")
     ] = 2000,
+    lists: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="How many lists to ask for at most.")
+    ] = 300,
+    queries: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="How many queries to ask at most.")
+    ] = 200,
     seed: Annotated[
         int, typer.Option(help="Another number makes up other facts and picks other questions.")
     ] = 0,
     as_json: output.Json = False,
 ) -> None:
-    """Ask every engine the same questions about a policy, and report where they differ.
+    """Ask every engine the same about a policy, and report where they differ.
 
     The service decides with a compiled form of your policy. This asks it, the slow reference that says
     what policies mean, and the `oso` library where it can, about the facts of your tests and those of
     --facts (or made up ones). All combinations of the actors, actions and resources at hand are asked, or
-    as many of them as --questions allows. A difference is a defect of the service: please report it.
+    as many of them as --questions allows; then lists about some of these, and queries about what holds,
+    of the service's form and the reference. A difference is a defect of the service: please report it.
 
     Exit code 0: they agree. 1: they differ, or there was nothing to compare. 2: files that cannot be read,
     or facts that the policy cannot use. 3: the policy does not compile.
@@ -82,11 +102,13 @@ def verify(
     sets = _sets_of_facts(policy, facts, random, now)
     report = Report(seed)
     programs = _programs(files, report)
-    picked = [_picked(policy, one.facts, random, questions // len(sets) or 1) for one in sets]
+    shares = (number // len(sets) or min(number, 1) for number in (questions, lists, queries))
+    most = _Most(*shares)
+    picked = [_picked(policy, one, random, most, now) for one in sets]
     compared = (
-        (one.name, comparison)
-        for one, asked in zip(sets, picked, strict=True)
-        for comparison in compare(programs, asked, FactSnapshot(one.facts), now, STEPS)
+        (one.facts.name, comparison)
+        for one in picked
+        for comparison in _compared(programs, one, now)
     )
     for name, comparison in _shown(compared, sum(map(len, picked)), is_shown=not as_json):
         report.add(name, comparison)
@@ -158,11 +180,66 @@ def _is_downhill(fact: Fact) -> bool:
     return first.type in PRIMITIVE_TYPES or last.type in PRIMITIVE_TYPES or first.id > last.id
 
 
-def _picked(
-    policy: Policy, facts: Sequence[Fact], random: Random, number: int
-) -> Sequence[Question]:
-    every = Questions(policy, facts)
-    return random.sample(every, number) if number < len(every) else every[:]
+class _Most(NamedTuple):
+    """How much to ask about one set of facts."""
+
+    questions: int
+    lists: int
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """What is asked about one set of facts."""
+
+    facts: _Facts
+    questions: Sequence[Question]
+    lists: Sequence[ListQuestion]
+    queries: Sequence[Query]
+
+    def __len__(self) -> int:
+        return len(self.questions) + len(self.lists) + len(self.queries)
+
+
+def _picked(policy: Policy, facts: _Facts, random: Random, most: _Most, now: int) -> _Picked:
+    questions = _some(Questions(policy, facts.facts), random, most.questions)
+    # Each is about three lists, most of which others are about, too.
+    lists = _some(lists_of(policy, _some(questions, random, most.lists)), random, most.lists)
+    return _Picked(
+        facts, questions, lists, _queries(policy, facts.facts, random, most.queries, now)
+    )
+
+
+def _some(every: Sequence[T], random: Random, most: int) -> Sequence[T]:
+    return random.sample(every, most) if most < len(every) else every[:]
+
+
+def _queries(
+    policy: Policy, facts: Sequence[Fact], random: Random, most: int, now: int
+) -> Sequence[Query]:
+    """Return different queries about what holds, at most so many; about heads of rules if that takes long."""
+    try:
+        model = ReferenceProgram(policy).model(facts, (), now, Budget(STEPS))
+    except EvaluationLimitReached:
+        holding: Sequence[Fact] = ()
+    else:
+        holding = sorted(model)
+    samples = Samples(policy, random, holding)
+    found: dict[str, Query] = {}
+    for _ in range(most * _TRIES if samples else 0):
+        if len(found) < most:
+            query = samples.query()
+            found.setdefault(query_text(query), query)
+    return list(found.values())
+
+
+def _compared(
+    programs: Mapping[Engine, Program], picked: _Picked, now: int
+) -> Iterator[Comparison]:
+    facts = FactSnapshot(picked.facts.facts)
+    yield from compare(programs, picked.questions, facts, now, STEPS)
+    yield from compare_lists(programs, picked.lists, facts, now, STEPS)
+    yield from compare_queries(programs, picked.queries, facts, now, STEPS)
 
 
 def _programs(files: Sequence[PolicyFile], report: Report) -> Mapping[Engine, Program]:

@@ -1,4 +1,4 @@
-"""What several engines say to the same questions, and which questions there are.
+"""What several engines say to the same questions, lists and queries, and which questions there are.
 
 Every engine has a budget of its own, so that one that gives up says nothing about the others.
 """
@@ -8,10 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple, overload
 
+from authz_service.engine import listing
+from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.engines import Engine
-from authz_service.engine.program import Budget, Program, Question
+from authz_service.engine.listing import Listing
+from authz_service.engine.program import Budget, Listed, Program, Query, Question, Row
+from authz_service.engine.queries.samples import query_text
 from authz_service.engine.reference import ReferenceProgram, constants
-from authz_service.errors import AuthzError, EvaluationLimitReached
+from authz_service.errors import AuthzError, EvaluationLimitReached, VariableUnlimited
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import STRING, Value
@@ -20,23 +24,49 @@ from authz_service.polar.policy import Policy
 STRANGER = "a stranger"
 """The id of an entity of each type that no fact mentions, unless a fact does."""
 
-Answer = bool | AuthzError
-"""A decision, or why there is none."""
+
+class ListQuestion(NamedTuple):
+    """A list that can be asked for; `text` is that on the command line."""
+
+    text: str
+    listing: Listing
+
+
+class QueryQuestion(NamedTuple):
+    """A query, and its text on the command line."""
+
+    text: str
+    query: Query
+
+
+class NotInRows(NamedTuple):
+    """The answer to a query that rows cannot say, and which variables are to blame."""
+
+    why: str
+
+
+Rows = frozenset[Row]
+Said = bool | Listed | Rows | NotInRows
+Answer = Said | AuthzError
+"""A decision, a list in the order of its values, or rows; or why there is none of these."""
+
+Asked = Question | ListQuestion | QueryQuestion
 
 
 class Comparison(NamedTuple):
     """What each engine said to a question."""
 
-    question: Question
+    question: Asked
     answers: Mapping[Engine, Answer]
 
     @property
-    def decisions(self) -> set[bool]:
-        return {answer for answer in self.answers.values() if isinstance(answer, bool)}
+    def said(self) -> set[Said]:
+        """The answers that engines gave, each once."""
+        return {answer for answer in self.answers.values() if not isinstance(answer, AuthzError)}
 
     @property
     def differs(self) -> bool:
-        return len(self.decisions) > 1
+        return len(self.said) > 1
 
 
 def compare(
@@ -99,6 +129,107 @@ def _modelled(
         yield from [error] * len(asked)
         return
     yield from (fact in model for fact in asked)
+
+
+def lists_of(policy: Policy, questions: Iterable[Question]) -> list[ListQuestion]:
+    """Return all lists that some of `questions` are about, each once."""
+    found: dict[str, Listing] = {}
+    for actor, action, resource in questions:
+        declared = policy.actions[resource.type]
+        on_what = listing.resources(actor, action, resource.type)
+        found[f"list resources {actor} {action} {resource.type}"] = on_what
+        who = listing.actors(actor.type, action, resource)
+        found[f"list actors {actor.type} {action} {resource}"] = who
+        found[f"list actions {actor} {resource}"] = listing.actions(actor, resource, declared)
+    return [ListQuestion(text, one) for text, one in found.items()]
+
+
+def compare_lists(
+    programs: Mapping[Engine, Program],
+    lists: Sequence[ListQuestion],
+    facts: FactSnapshot,
+    now: int,
+    steps: int,
+) -> Iterator[Comparison]:
+    """Yield what the compiled and the reference engine make of each list. Limits as for `compare`."""
+    answering: dict[Engine, Iterator[Answer]] = {}
+    for engine, program in programs.items():
+        if isinstance(program, ReferenceProgram):
+            answering[engine] = _all_listed(program, lists, facts, now, steps)
+        elif isinstance(program, CompiledProgram):
+            answering[engine] = _listed(program, lists, facts, now, steps)
+    for one in lists:
+        yield Comparison(one, {engine: next(found) for engine, found in answering.items()})
+
+
+def _listed(
+    program: CompiledProgram,
+    lists: Iterable[ListQuestion],
+    facts: FactSnapshot,
+    now: int,
+    steps: int,
+) -> Iterator[Answer]:
+    for one in lists:
+        try:
+            yield _in_order(program.listed(one.listing, facts, now, Budget(steps)))
+        except AuthzError as error:
+            yield error
+
+
+def _all_listed(
+    program: ReferenceProgram,
+    lists: Sequence[ListQuestion],
+    facts: FactSnapshot,
+    now: int,
+    steps: int,
+) -> Iterator[Answer]:
+    wanted = [one.listing for one in lists]
+    try:
+        found = program.all_listed(wanted, facts, now, Budget(steps))
+    except EvaluationLimitReached as error:
+        yield from [error] * len(lists)
+        return
+    yield from map(_in_order, found)
+
+
+def _in_order(listed: Listed) -> Listed:
+    return listed._replace(ids=tuple(sorted(listed.ids)))
+
+
+def compare_queries(
+    programs: Mapping[Engine, Program],
+    queries: Iterable[Query],
+    facts: FactSnapshot,
+    now: int,
+    steps: int,
+) -> Iterator[Comparison]:
+    """Yield what the compiled and the reference engine say to each query.
+
+    The reference takes at most `steps` steps for all of them, the compiled engine for each.
+    """
+    shared = Budget(steps).shared()
+    for query in queries:
+        answers = {
+            engine: _rows(
+                program,
+                query,
+                facts,
+                now,
+                shared if isinstance(program, ReferenceProgram) else Budget(steps),
+            )
+            for engine, program in programs.items()
+            if isinstance(program, ReferenceProgram | CompiledProgram)
+        }
+        yield Comparison(QueryQuestion(query_text(query), query), answers)
+
+
+def _rows(program: Program, query: Query, facts: FactSnapshot, now: int, budget: Budget) -> Answer:
+    try:
+        return frozenset(program.query(query, facts, now, budget))
+    except VariableUnlimited as error:
+        return NotInRows(error.message)
+    except AuthzError as error:
+        return error
 
 
 class Kind(NamedTuple):

@@ -2,17 +2,33 @@
 
 import io
 import json
+from random import Random
 
 import pytest
-from examples import POLICIES
+from examples import NOW, POLICIES, STEPS, load
 from rich.console import Console
 from test_command_line import run
 
 from authz_service.cli.agreement import Report, print_report, report_json
+from authz_service.engine import listing
+from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.engines import Engine
-from authz_service.engine.program import Question
-from authz_service.engine.verification import Comparison
+from authz_service.engine.program import Budget, Listed, Query, Question
+from authz_service.engine.queries.samples import Samples
+from authz_service.engine.reference import ReferenceProgram
+from authz_service.engine.verification import (
+    Comparison,
+    ListQuestion,
+    NotInRows,
+    QueryQuestion,
+    Questions,
+    compare_lists,
+    compare_queries,
+    lists_of,
+)
 from authz_service.errors import EvaluationLimitReached
+from authz_service.facts.fact import AnyValue
+from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value
 
 POLICY = """actor User {}
@@ -70,6 +86,15 @@ def test_every_question_about_facts_and_tests(policy, facts):
         {"name": 'test "a circle"', "questions": 6},
     ]
     assert (report["questions"], report["permitted"], report["compared"]) == (12, 4, 12)
+    # Of each set: two actors and three documents, each with one action, and all pairs for actions.
+    lists, queries = report["lists"], report["queries"]
+    assert (lists["asked"], lists["compared"]) == (22, 22)
+    assert 0 < lists["not_empty"] < 22
+    assert queries["asked"] == queries["compared"] > 30
+    assert queries["with_rows"] > 20
+    for tally in (lists, queries):
+        answered = {one["engine"]: one["answered"] for one in tally["engines"]}
+        assert answered == dict.fromkeys(("compiled", "reference"), tally["asked"])
     assert (report["success"], report["differences"]) == (True, [])
     answers = {engine["engine"]: engine["answered"] for engine in report["engines"]}
     assert set(answers) == {engine.value for engine in Engine}
@@ -133,6 +158,93 @@ def test_a_policy_that_nobody_can_ask(policy):
     policy.write_text("resource Doc {}")
     found = run("policy", "verify", str(policy))
     assert (found.returncode, found.stderr) == (1, "error: there was nothing to compare\n")
+
+
+def test_lists_and_queries_can_be_left_out(policy, facts):
+    asked = ("policy", "verify", str(policy), "--facts", str(facts), "--lists", "0")
+    found = run(*asked, "--queries", "0", "--json")
+    report = json.loads(found.stdout)
+    assert found.returncode == 0
+    assert (report["lists"]["asked"], report["queries"]["asked"]) == (0, 0)
+    few = json.loads(run(*asked, "--queries", "6", "--json").stdout)
+    assert few["queries"]["asked"] == 6
+    assert "list" not in run(*asked, "--queries", "6").stdout
+
+
+def test_differences_of_lists_and_queries():
+    report = Report(seed=7)
+    doc = Value("Doc", "d")
+    asked = ListQuestion("list resources User:ann read Doc", listing.resources(doc, "read", "Doc"))
+    some = Listed("Doc", ("d",), is_any_except=False)
+    others = Listed("Doc", (), is_any_except=True)
+    report.add("x", Comparison(asked, {Engine.COMPILED: some, Engine.REFERENCE: others}))
+    report.add("x", Comparison(asked, {Engine.COMPILED: some, Engine.REFERENCE: some}))
+    query = QueryQuestion("is_open(?v1)", Query((), (), {}))
+    rows = frozenset({(doc, AnyValue("User"))})
+    why = NotInRows("every Doc will do for `?v1` but some")
+    report.add("x", Comparison(query, {Engine.COMPILED: rows, Engine.REFERENCE: why}))
+    report.add("x", Comparison(query, {Engine.COMPILED: rows, Engine.REFERENCE: rows}))
+    console = Console(file=io.StringIO(), soft_wrap=True, width=80)
+    print_report(console, report)
+    shown = console.file.getvalue()
+    assert "  list resources User:ann read Doc\n  compiled   only [Doc:d]\n" in shown
+    assert "  reference  any except []\n" in shown
+    assert "  is_open(?v1)\n  compiled   [(Doc:d, User:_)]\n  reference  every Doc will do" in shown
+    assert "2 lists: 100% not empty\n  compiled   answered 2\n" in shown
+    assert "2 queries: 100% with rows\n" in shown
+    assert shown.endswith("2 differences (seed 7)\n")
+    as_json = report_json(report)
+    assert [one.get("list", one.get("query")) for one in as_json["differences"]] == [
+        asked.text,
+        query.text,
+    ]
+
+
+class OneShort(CompiledProgram):
+    """Forgets the last value of a list, and the last row."""
+
+    def listed(self, *given):
+        found = super().listed(*given)
+        return found._replace(ids=found.ids[:-1])
+
+    def query(self, *given):
+        return set(sorted(super().query(*given), key=str)[:-1])
+
+
+def test_short_lists_and_answers_are_differences():
+    """What an engine forgets is found, by what the command asks."""
+    policy = load(POLICY).policy
+    engines = {Engine.COMPILED: OneShort(policy), Engine.REFERENCE: ReferenceProgram(policy)}
+    [test] = policy.tests
+    facts = FactSnapshot(test.facts)
+    lists = lists_of(policy, Questions(policy, test.facts))
+    found = [*compare_lists(engines, lists, facts, NOW, STEPS)]
+    assert (
+        sum(one.differs for one in found)
+        == sum(bool(one.answers[Engine.REFERENCE].ids) for one in found)
+        > 3
+    )
+    samples = Samples(
+        policy, Random(1), sorted(ReferenceProgram(policy).model(facts, (), NOW, Budget(STEPS)))
+    )
+    queries = [samples.query() for _ in range(20)]
+    assert sum(one.differs for one in compare_queries(engines, queries, facts, NOW, STEPS)) > 15
+
+
+def test_the_reference_gives_up_over_all_queries_together():
+    policy = load(POLICY).policy
+    engines = {Engine.REFERENCE: ReferenceProgram(policy)}
+    query = Samples(policy, Random(1), policy.tests[0].facts).query()
+    steps = 0
+    while True:
+        steps += 20
+        asked = compare_queries(
+            engines, [query] * 3, FactSnapshot(policy.tests[0].facts), NOW, steps
+        )
+        answers = [one.answers[Engine.REFERENCE] for one in asked]
+        if not isinstance(answers[0], EvaluationLimitReached):
+            break
+    assert isinstance(answers[2], EvaluationLimitReached)
 
 
 def test_a_difference():

@@ -83,8 +83,10 @@ class Sources:
                 cure = _expected(arg, [source.args[number] for source in anything], number)
                 return UnusableCondition(f"{message}; {cure}", field=f"{place}.args[{number}]")
         known = self.types([self._anything(number) for number in range(len(args))])
-        cure = f"it has ({', '.join(' | '.join(sorted(some)[:SHOWN_TYPES]) for some in known)})"
-        return UnusableCondition(f"{message}; {cure}", field=place)
+        if any(known):
+            listed = ", ".join(" | ".join(sorted(some)[:SHOWN_TYPES]) for some in known)
+            message += f"; it has ({listed})"
+        return UnusableCondition(message, field=place)
 
     def _anything(self, number: int) -> Arg:
         return frozenset().union(*(source.types[number] for source in self._all))
