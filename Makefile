@@ -8,8 +8,8 @@ POLICY ?= policies/security_company
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check fmt proto proto-check proto-release constraints verify bench bench-check \
-	bench-engine bench-explain bench-following bench-lists bench-lists-load bench-publish bench-replica bench-store \
-	bench-workers faults history fuzz clean
+	bench-engine bench-explain bench-following bench-lists bench-lists-load bench-publish bench-queries \
+	bench-replica bench-store bench-workers faults history fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ bench-engine: install ## the cost of a decision, beside oso, Cedar and casbin (a
 bench-lists: install ## what lists cost beside checks and beside SpiceDB, at a million facts; QUICK=1: 50,000
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/lists.py $(if $(QUICK),--quick)
+
+bench-queries: install ## what queries cost beside lists and checks, at a million facts; QUICK=1: 50,000
+	$(BIN)/python benchmarks/queries.py $(if $(QUICK),--quick)
 
 bench-publish: install ## what clients notice of policies that are published while they ask
 	$(BIN)/python benchmarks/publish_under_load.py

@@ -1,4 +1,4 @@
-"""The benchmark of engines runs, and what it feeds them means the same to all that are installed."""
+"""The benchmarks of engines and of queries run, and what it feeds them means the same to all that are installed."""
 
 import subprocess
 import sys
@@ -67,8 +67,9 @@ def test_what_is_planted_shares_no_entity():
     assert not own & others
 
 
-def test_the_benchmark_runs():
-    command = [sys.executable, BENCHMARKS / "engine.py", "--smoke"]
+@pytest.mark.parametrize("name", ["engine.py", "queries.py"])
+def test_the_benchmark_runs(name):
+    command = [sys.executable, BENCHMARKS / name, "--smoke"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     assert "## Targets" in run.stdout

@@ -23,7 +23,7 @@ from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
 from authz_service.facts.ids import Ids
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value
+from authz_service.facts.value import INTEGER, Value
 from authz_service.facts.view import View
 from authz_service.polar.goals import Atom, Conjunction, Rule, Term, Variable
 
@@ -168,6 +168,10 @@ class _Call:
         if not self._wanted:
             answers = {()} if answers else ()
         elif len(self._wanted) == 1:
+            [*types] = self._asked.types[self._wanted[0]]
+            if not self._choices and types != [INTEGER] and len(types) == 1:
+                texts = decoded.ids.texts_of(types[0], answers)
+                return {(Value(types[0], text),) for text in texts}
             answers = ((answer,) for answer in answers)
         value = decoded.__getitem__
         if not self._choices:
@@ -192,8 +196,8 @@ class _Decoded(dict[int, Value]):
 
     def __init__(self, ids: Ids) -> None:
         super().__init__()
-        self._ids = ids
+        self.ids = ids
 
     def __missing__(self, key: int) -> Value:
-        found = self[key] = self._ids.value(key)
+        found = self[key] = self.ids.value(key)
         return found
