@@ -6,7 +6,8 @@ and over a frozenset too large to copy the changes to it.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, filterfalse
+from itertools import chain, compress, count, filterfalse
+from operator import ge
 
 Member = int | tuple[int, ...]
 Members = Collection[Member]
@@ -28,22 +29,43 @@ def collection(members: Sequence[Member]) -> Members:
     return tuple(members) if len(members) <= MOST_IN_TUPLE else frozenset(members)
 
 
-def collecting(*, may_repeat: bool) -> Callable[[Sequence[Member]], Members]:
-    """Return what makes the collections of an index; those of the same single member are mostly one object.
+Collecting = Callable[[tuple[Member, ...], Sequence[int]], list[Members]]
 
-    Members that may repeat count once.
+
+def collecting(*, may_repeat: bool) -> Collecting:
+    """Return what makes the collections of an index, many at a time, of members in groups.
+
+    The groups follow each other; it is told where each starts, and none is empty. Of the same single member
+    collections are mostly one object. Members that may repeat in a group count once.
     """
     shared: dict[Member, Members] = {}
 
-    def collected(members: Sequence[Member]) -> Members:
-        found = tuple(dict.fromkeys(members) if may_repeat else members)
-        if len(found) != 1:
-            return found if len(found) <= MOST_IN_TUPLE else frozenset(found)
+    def collected(members: tuple[Member, ...], starts: Sequence[int]) -> list[Members]:
+        ends = [*starts[1:], len(members)]
+        groups = list(map(members.__getitem__, map(slice, starts, ends)))
+        if may_repeat and not _ascend(members, starts):
+            groups = [tuple(dict.fromkeys(group)) for group in groups]
         if len(shared) > _MOST_SHARED:
             shared.clear()
-        return shared.setdefault(found[0], found)
+        return [
+            group
+            if 1 < len(group) <= MOST_IN_TUPLE
+            else shared.setdefault(group[0], group)
+            if len(group) == 1
+            else frozenset(group)
+            for group in groups
+        ]
 
     return collected
+
+
+def _ascend(members: Sequence[Member], starts: Sequence[int]) -> bool:
+    """Say whether each member is greater than the one before in its group, so that none is there twice.
+
+    Rows in the order of the database pass, and it costs a fraction of looking for repetitions.
+    """
+    falls = compress(count(1), map(ge, members, members[1:]))
+    return frozenset(starts).issuperset(falls)
 
 
 def changed(members: Members, changes: Mapping[Member, bool]) -> Members:

@@ -21,8 +21,9 @@ from typing import Any, cast
 
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
+from authz_service.facts.grouping import Index, Key
 from authz_service.facts.ids import Ids
-from authz_service.facts.index import Index, Indexes, Key, projection
+from authz_service.facts.index import Indexes, projection
 from authz_service.facts.members import NONE, Member, Members, changed, settled
 from authz_service.facts.rows import Row
 from authz_service.facts.tables import Signature, Tables, signature_of

@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from authz_service.engine.program import Question
-from authz_service.facts.index import Key
+from authz_service.facts.grouping import Key
 from authz_service.facts.members import Member, Members
 from authz_service.facts.view import Get
 from contenders.here import BUDGET, NOW, Built, asked, build, build_view

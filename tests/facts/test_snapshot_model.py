@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from authz_service.facts import index, members, tables
+from authz_service.facts import grouping, index, members, tables
 from authz_service.facts.access import AccessPath, Demand, Literal
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import AnyValue, Fact, FactPattern
@@ -142,8 +142,9 @@ def _small_collections() -> Iterator[None]:
         patch.setattr(members, "MOST_COPIED", 3)
         patch.setattr(tables, "SPARE_IDS", 0)
         patch.setattr(members, "_MOST_SHARED", 1)
-        patch.setattr(index, "_PART_ROWS", 2)
-        patch.setattr(index, "_BUCKET", 1)
+        patch.setattr(index, "PART_ROWS", 2)
+        patch.setattr(grouping, "PART_ROWS", 2)
+        patch.setattr(grouping, "_BUCKET", 1)
         yield
 
 

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
+from authz_service.facts import grouping, view
 from authz_service.facts import index as index_module
-from authz_service.facts import view
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
@@ -111,8 +111,9 @@ def test_what_is_reached_is_bounded(monkeypatch):
 def test_the_order_of_rows_does_not_matter(
     monkeypatch: pytest.MonkeyPatch, key: int, rows: int
 ) -> None:
-    monkeypatch.setattr(index_module, "_PART_ROWS", rows)
-    monkeypatch.setattr(index_module, "_BUCKET", 1)
+    monkeypatch.setattr(index_module, "PART_ROWS", rows)
+    monkeypatch.setattr(grouping, "PART_ROWS", rows)
+    monkeypatch.setattr(grouping, "_BUCKET", 1)
     roles = tuple(map(string, ("reader", "writer", "other")))
     users = [Value("User", str(number)) for number in range(25)]
     some = [
