@@ -55,8 +55,11 @@ class Filling:
     def _column(self, texts: "_Texts") -> Column:
         ids: list[int] = []
         for part in _parts(iter(texts.code_of)):
-            values = zip(*self._split(part), strict=True)
-            for type_name, some in groupby(values, itemgetter(0)):
+            types, values = self._split(part)
+            if types.count(types[0]) == len(types):
+                ids += self._ids.add_all(types[0], values)
+                continue
+            for type_name, some in groupby(zip(types, values, strict=True), itemgetter(0)):
                 ids += self._ids.add_all(type_name, [text for _, text in some])
         return Column(narrowed(texts.codes, len(ids)), ids)
 

@@ -11,7 +11,8 @@ Rule 4: what only one question knows goes to a child. Its numbers are none that 
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, count
+from itertools import chain, compress, count, repeat
+from operator import is_
 from typing import Final
 
 from authz_service.facts.value import INTEGER, INTEGER_MIN, Value
@@ -99,7 +100,10 @@ class Ids:
         by_text = self._by_text.setdefault(type_name, {})
         number = self.type_number(type_name)
         known = self._texts.setdefault(number, [])
-        new = [text for text in texts if text not in by_text]
+        found = list(map(by_text.get, texts))
+        new = list(compress(texts, map(is_, found, repeat(None))))
+        if not new:
+            return found  # type: ignore[return-value]
         first = number << TYPE_SHIFT | len(known)
         known += new
         assert len(known) <= _CHILD_NUMBERS
