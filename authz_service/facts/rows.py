@@ -9,13 +9,14 @@ is free. Rows that come in bulk are not looked up, and get their slots when some
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from operator import mod
 from typing import Final
 
 Row = tuple[int, ...]
 
 _PART = 4096
+_FOUND_AT_ONCE = 1024
 _BUCKET = 9
 """The rows of 2**9 codes are sorted together."""
 
@@ -109,7 +110,7 @@ class Rows:
         return zip(*self.columns, strict=True) if self.columns else repeat((), self._size)
 
     def __contains__(self, row: Row) -> bool:
-        slots = self.findable()
+        slots = self._slots or self.findable()
         return slots[self._slot(slots, row)] != 0
 
     def copy(self) -> "Rows":
@@ -140,7 +141,7 @@ class Rows:
 
     def add(self, row: Row) -> None:
         """Add `row`, unless it is there."""
-        slots = self.findable()
+        slots = self._slots or self.findable()
         slot = self._slot(slots, row)
         if slots[slot]:
             return
@@ -149,11 +150,11 @@ class Rows:
         for column, value in zip(self.columns, row, strict=True):
             column.append(value)
         if self._size * 4 > len(slots) * 3:
-            self._slots = self._filled(2 * self._size)
+            self._slots = next(filter(None, self._filling(2 * self._size)))
 
     def discard(self, row: Row) -> None:
         """Remove `row`, if it is there. The last row takes its number."""
-        slots = self.findable()
+        slots = self._slots or self.findable()
         slot = self._slot(slots, row)
         number = slots[slot]
         if not number:
@@ -180,11 +181,20 @@ class Rows:
 
     def findable(self) -> "array[int]":
         """Make sure that rows can be found. Looks at all of them if they have come in bulk."""
-        slots = self._slots
-        if slots is None:
+        for _ in self.finding():
+            pass
+        assert self._slots is not None
+        return self._slots
+
+    def finding(self) -> Iterator[None]:
+        """Do what `findable` does, if nobody else does; yield between parts of about a millisecond."""
+        filling = self._filling(self._size + self._size // 2)
+        while self._slots is None:
             # Threads that race to fill them fill in the same.
-            slots = self._slots = self._filled(self._size + self._size // 2)
-        return slots
+            if (slots := next(filling)) is not None:
+                self._slots = slots
+            else:
+                yield
 
     def _slot(self, slots: "array[int]", row: Row) -> int:
         """Return the slot of `row`, or the free one where it belongs."""
@@ -200,15 +210,19 @@ class Rows:
             slot = (slot + 1) % size
         return slot
 
-    def _filled(self, size: int) -> "array[int]":
+    def _filling(self, size: int) -> Iterator["array[int] | None"]:
+        """Yield the slots of all rows in the end, and None between parts before."""
         size += 8
-        slots = array("I", bytes(4 * size))
-        for number, home in enumerate(map(mod, map(hash, self), repeat(size)), start=1):
-            slot = home
-            while slots[slot]:
-                slot = (slot + 1) % size
-            slots[slot] = number
-        return slots
+        slots = array("I", [0]) * size
+        homes = enumerate(map(mod, map(hash, self), repeat(size)), start=1)
+        for _ in range(0, self._size, _FOUND_AT_ONCE):
+            for number, home in islice(homes, _FOUND_AT_ONCE):
+                slot = home
+                while slots[slot]:
+                    slot = (slot + 1) % size
+                slots[slot] = number
+            yield None
+        yield slots
 
     def _free(self, slots: "array[int]", slot: int) -> None:
         """Empty `slot`, and move back into it what would be found no more."""

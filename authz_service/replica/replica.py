@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -39,6 +40,9 @@ from authz_service.store.fact_store import FactStore, utc_now
 from authz_service.store.reading import Head, RevisionUnreadable
 
 P = TypeVar("P")
+
+_PAUSE_SECONDS = 0.0005
+"""So long whatever is made beside writes rests after each part, which takes as long."""
 
 _log = structlog.get_logger("authz.replica")
 
@@ -136,6 +140,7 @@ class Replica(Generic[P]):
         self._clock = clock
         self._wall_clock = wall_clock
         self._merging = ThreadPoolExecutor(1, "merge")
+        self._is_closing = Event()
         self._merge: _Merge[P] | None = None
         # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
         self._applied: Applied[P] = _NOTHING
@@ -283,8 +288,14 @@ class Replica(Generic[P]):
         self._applied = Applied(incarnation, revision, states, fresh_as_of)
         self.stopped_at = None
         # Questions do not need it, but the first write of each store would wait for it.
-        for state in states.values():
-            self._merging.submit(state.facts.findable)
+        self._merging.submit(self._make_findable, [state.facts for state in states.values()])
+
+    def _make_findable(self, snapshots: Sequence[FactSnapshot]) -> None:
+        for facts in snapshots:
+            for _ in facts.finding():
+                # Who needs the interpreter's lock, as each call to the database does, gets it without waiting.
+                if self._is_closing.wait(_PAUSE_SECONDS):
+                    return
 
     def catch_up(self) -> None:
         """Apply every batch up to the head of the database, as it is now or later.
@@ -327,6 +338,7 @@ class Replica(Generic[P]):
 
     def close(self) -> None:
         """Wait for a merge that is under way. Call when nobody calls `catch_up` any more."""
+        self._is_closing.set()
         self._merging.shutdown(cancel_futures=True)
 
     def _following(self, head: Head) -> Sequence[ChangeBatch]:

@@ -1,12 +1,13 @@
 """Rows against a plain set, where many hash alike."""
 
 from array import array
-from itertools import groupby
+from itertools import groupby, islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authz_service.facts import rows as rows_module
 from authz_service.facts.rows import Column, Row, Rows, narrowed
 
 
@@ -73,3 +74,16 @@ def test_a_column_has_room_for_any_number_of_codes() -> None:
         column.append(-number)
     assert list(column) == [-number for number in range(70_000)]
     assert column.copy().codes == column.codes
+
+
+def test_rows_are_made_findable_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "_FOUND_AT_ONCE", 2)
+    rows = Rows.of([Column(array("B", range(9)), list(range(100, 109)))])
+    finding = rows.finding()
+    assert sum(1 for _ in islice(finding, 3)) == 3
+    assert not rows.is_findable
+
+    assert (104,) in rows
+    assert rows.is_findable
+    assert list(finding) == []
+    assert [(number,) in rows for number in range(99, 110)] == [False, *[True] * 9, False]
