@@ -9,13 +9,13 @@ Rule 2: rows that are gathered by key are cut into pieces. Rows in any other ord
 from array import array
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import accumulate, chain, compress, count
-from operator import itemgetter, ne
+from itertools import accumulate, chain, compress
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from authz_service.facts.access import AccessPath
 from authz_service.facts.members import Collecting, Member, Members, collecting
-from authz_service.facts.rows import Column, Rows, ascends
+from authz_service.facts.rows import Column, Rows, ascends, starts_of_runs
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -71,10 +71,10 @@ class Part:
         found = [self._ids(position, selected) for position in positions]
         return found[0] if len(found) == 1 else tuple(zip(*found, strict=True))
 
-    def codes(self, position: int, selected: bytes | None) -> list[int]:
+    def codes(self, position: int, selected: bytes | None) -> "array[int]":
         """Return the codes in a column of each row whose byte is true, or of all."""
         codes = self._rows.columns[position].codes[self.start : self.stop]
-        return codes.tolist() if selected is None else list(compress(codes, selected))
+        return codes if selected is None else array(codes.typecode, compress(codes, selected))
 
     def _ids(self, position: int, selected: bytes | None) -> tuple[int, ...]:
         decoded = self._decoded.get(position)
@@ -138,9 +138,9 @@ class _Runs:
         self._last = -1
         self._rest: list[Member] = []
 
-    def add(self, codes: list[int], members: tuple[Member, ...]) -> None:
+    def add(self, codes: "array[int]", members: tuple[Member, ...]) -> None:
         """Take in some rows, as the codes of their keys and their members."""
-        starts = [0, *compress(count(1), map(ne, codes, codes[1:]))]
+        starts = starts_of_runs(codes)
         if len(starts) == 1 and codes[0] == self._last:
             self._rest += members
             return
@@ -179,7 +179,7 @@ class _Buckets:
         buckets = range((len(keys) >> _BUCKET) + 1)
         self._buckets = [(array("I"), list[Member]()) for _ in buckets]
 
-    def add(self, codes: list[int], members: tuple[Member, ...]) -> None:
+    def add(self, codes: "array[int]", members: tuple[Member, ...]) -> None:
         """Take in some rows, as the codes of their keys and their members."""
         buckets = self._buckets
         for code, member in zip(codes, members, strict=True):

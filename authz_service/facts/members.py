@@ -41,12 +41,14 @@ def collecting(*, may_repeat: bool) -> Collecting:
     shared: dict[Member, Members] = {}
 
     def collected(members: tuple[Member, ...], starts: Sequence[int]) -> list[Members]:
+        if len(shared) > _MOST_SHARED:
+            shared.clear()
+        if len(starts) == len(members):
+            return list(map(shared.setdefault, members, zip(members, strict=True)))
         ends = [*starts[1:], len(members)]
         groups = list(map(members.__getitem__, map(slice, starts, ends)))
         if may_repeat and not _ascend(members, starts):
             groups = [tuple(dict.fromkeys(group)) for group in groups]
-        if len(shared) > _MOST_SHARED:
-            shared.clear()
         return [
             group
             if 1 < len(group) <= MOST_IN_TUPLE

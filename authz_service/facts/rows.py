@@ -9,7 +9,7 @@ is free. Rows that come in bulk are not looked up, and get their slots when some
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, repeat
+from itertools import compress, count, islice, repeat
 from operator import mod
 from typing import Final
 
@@ -240,6 +240,18 @@ def ascends(codes: "array[int]") -> bool:
     """Say whether equal codes stand together and ascend. Costs a tenth of looking at each."""
     some = codes.tolist()
     return some == sorted(some)
+
+
+def starts_of_runs(codes: "array[int]") -> list[int]:
+    """Return the places at which a code is another one than before, the first included; there is some code.
+
+    All are compared at once, as two numbers of thousands of digits.
+    """
+    size, text = codes.itemsize, codes.tobytes()
+    order = sys.byteorder
+    differing = int.from_bytes(text[size:], order) ^ int.from_bytes(text[:-size], order)
+    changes = array(codes.typecode, differing.to_bytes(len(text) - size, order))
+    return [0, *compress(count(1), changes)]
 
 
 def narrowed(codes: "array[int]", count: int) -> "array[int]":

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz_service.facts import rows as rows_module
-from authz_service.facts.rows import Column, Row, Rows, narrowed
+from authz_service.facts.rows import Column, Row, Rows, narrowed, starts_of_runs
 
 
 def rows_of(arity: int) -> st.SearchStrategy[list[tuple[bool, Row]]]:
@@ -87,3 +87,15 @@ def test_rows_are_made_findable_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert rows.is_findable
     assert list(finding) == []
     assert [(number,) in rows for number in range(99, 110)] == [False, *[True] * 9, False]
+
+
+@given(
+    st.sampled_from("BHI"),
+    st.lists(st.sampled_from([0, 1, 128, 255]) | st.integers(0, 255), min_size=1, max_size=40),
+    st.sampled_from([1, 256, 1 << 23]),
+)
+def test_runs_start_where_codes_change(kind: str, drawn: list[int], unit: int) -> None:
+    unit = min(unit, 1 << (8 * array(kind).itemsize - 8))
+    codes = [unit * number for number in drawn]
+    expected = [at for at, code in enumerate(codes) if at == 0 or code != codes[at - 1]]
+    assert starts_of_runs(array(kind, codes)) == expected
