@@ -1,7 +1,7 @@
-"""Grouping: the members of each key, for all paths that have their keys in one column, in one look at its rows.
+"""Grouping: the members of each key, for all paths that have their keys in one column of a table.
 
-Rule 1: what belongs to a few rows is done at once: ids lie all over
-    the memory, and waiting for them takes longer than all else, unless they have just been looked at.
+Rule 1: what belongs to a few rows is done at once: ids lie all over the memory, and waiting for them takes
+    longer than all else, unless they have just been looked at.
 Rule 2: rows that are gathered by key are cut into pieces. Rows in any other order go into buckets first,
     each of few keys, so that what is touched while one is brought into order stays in the processor's cache.
 """
@@ -99,8 +99,22 @@ def grouped(
     paths: Mapping[str, tuple[AccessPath, Selection]], rows: Rows, position: int
 ) -> Work[dict[str, Index]]:
     """Return the index of each of the paths, whose keys are all at `position`."""
+    if (yield from _is_gathered(rows.columns[position])):
+        return (yield from _grouped(_Runs, paths, rows, position))
+    indexes: dict[str, Index] = {}
+    # The buckets of several would not stay in the cache.
+    for name, path in paths.items():
+        indexes |= yield from _grouped(_Buckets, {name: path}, rows, position)
+    return indexes
+
+
+def _grouped(
+    kind: "type[_Runs | _Buckets]",
+    paths: Mapping[str, tuple[AccessPath, Selection]],
+    rows: Rows,
+    position: int,
+) -> Work[dict[str, Index]]:
     column = rows.columns[position]
-    kind = _Runs if (yield from _is_gathered(column)) else _Buckets
     groupings = {name: kind(path, column.ids) for name, (path, _) in paths.items()}
     for part in parts_of(rows):
         found = [

@@ -67,7 +67,7 @@ class Indexes:
     def building(self, name: str) -> Work[None]:
         """Build what `index` is going to return, unless it is there.
 
-        With it are built all that have their keys in the same column: one look at each row does for them.
+        With it are built all that have their keys in the same column: of gathered rows one look does for them.
         """
         if name in self.built:
             return
