@@ -193,8 +193,10 @@ class _List:
         planned, number = gathered.rules[0]
         names = [function.name_for(v, planned) for v in planned.steps[number].fresh]
         self._looped.update(names)
-        with function.block(f"for {', '.join(names)} in {listed}:"):
-            function.count()
+        # Where nothing is listed, one of the values must do.
+        with function.block(f"for {', '.join(names)} in {listed}:" if names else f"if {listed}:"):
+            if names:
+                function.count()
             self._writer.write(
                 [
                     self._path(p, n + 1, dict(zip(p.steps[n].fresh, names, strict=True)))
