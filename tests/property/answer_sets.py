@@ -28,6 +28,8 @@ from authz_service.polar.goals import (
     variables,
 )
 
+_DIGIT = (1 << 21) - 1
+
 
 def permitted(
     rules: Iterable[Rule], facts: Iterable[Fact], values: Iterable[Value], now: int
@@ -58,7 +60,10 @@ def _fact_text(fact: Fact) -> str:
 
 def _value(value: Value) -> str:
     if value.type == INTEGER:
-        return f'v("{value.type}",{value.id})'
+        # Numbers of clingo have 32 bits; tuples of them are ordered like these digits.
+        number = int(value.id)
+        digits = number >> 42, number >> 21 & _DIGIT, number & _DIGIT
+        return f'v("{value.type}",({",".join(map(str, digits))}))'
     text = value.id.replace("\\", "\\\\").replace('"', '\\"')
     return f'v("{value.type}","{text}")'
 
