@@ -40,7 +40,9 @@ def is_integer(id: int) -> bool:  # noqa: A002 - the word for it
 class Ids:
     """Values and their ids."""
 
-    __slots__ = ("_by_text", "_new_types", "_texts", "_type_names", "_type_numbers")
+    __slots__ = (
+        *("__weakref__", "_by_text", "_new_types", "_texts", "_type_names", "_type_numbers"),
+    )
 
     def __init__(self) -> None:
         self._type_numbers: dict[str, int] = {}
@@ -276,3 +278,15 @@ class _ChildIds(Ids):
         child._by_text = {name: dict(ids) for name, ids in self._by_text.items()}
         child._values = dict(self._values)
         return child
+
+
+class Decoded(dict[int, Value]):
+    """The values of ids, each made once."""
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__()
+        self.ids = ids
+
+    def __missing__(self, key: int) -> Value:
+        found = self[key] = self.ids.value(key)
+        return found

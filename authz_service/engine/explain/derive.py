@@ -14,10 +14,17 @@ Rule 4: `hidden` facts are not used, but they are seen where a rule denies somet
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from authz_service.engine.compiler.steps import Pattern
-from authz_service.engine.explain.kinds import Check, Doing, KindRules, NumberedRule, NumberedStep
+from authz_service.engine.explain.kinds import (
+    Check,
+    Doing,
+    KindRules,
+    NumberedRule,
+    NumberedStep,
+    Slots,
+)
 from authz_service.engine.explain.lookups import Lookups, Row, Steps
 from authz_service.facts.fact import Fact
 from authz_service.facts.ids import INTEGER_ZERO
@@ -33,8 +40,6 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
 
 _MOST_CHECKS = 32
 
-Slots = list[int | None]
-
 Goal = tuple[Pattern, Row]
 """A relation with the values of its bound arguments."""
 
@@ -43,7 +48,7 @@ class Derivation(NamedTuple):
     """The rule and the values of its slots by which an answer was found."""
 
     rule: NumberedRule
-    slots: tuple[int | None, ...]
+    slots: tuple[Any, ...]
 
 
 class Table:
@@ -109,6 +114,7 @@ class Derivations:
         # INVARIANT: the answers that a derivation uses came into this before it, from whichever search.
         self._first: dict[tuple[Goal, Row], Derivation] = {}
         self._templates: dict[NumberedRule, Slots] = {}
+        self._kept_templates = rules.templates(lookups.view.ids)
 
     def holds(self, goal: Goal) -> bool:
         """Say whether the goal has an answer. Raises EvaluationLimitReached."""
@@ -123,7 +129,7 @@ class Derivations:
 
     def known(self, goal: Goal, answer: Row) -> Derivation | None:
         """Return how an answer was found, or None if it was not yet."""
-        return self._first.get((goal, answer))
+        return self._first.get((goal, answer)) if self._first else None
 
     def can_be_derived(self, goal: Goal) -> bool:
         """Say whether a question of yes or no is yes, without finding out why if that is possible."""
@@ -147,26 +153,36 @@ class Derivations:
             self._searched(goal, is_first_enough=True)
         return self._exists[goal]
 
-    def template(self, rule: NumberedRule) -> Slots:
-        """Return the slots of a rule with its literals in them."""
-        found = self._templates.get(rule)
+    def begun(self, rule: NumberedRule, args: Row) -> Slots:
+        """Return the slots of a rule with its arguments and literals in them."""
+        return [*args, *self._template(rule, len(args))]
+
+    def _template(self, rule: NumberedRule, given: int) -> Slots:
+        """Return the slots of a rule behind those of its arguments, with its literals in them."""
+        found = self._kept_templates.get(rule)
         if found is None:
-            found = [None] * rule.size
+            found = self._templates.get(rule)
+        if found is None:
+            found = [None] * (rule.size - given)
             for slot, value in rule.literals:
-                found[slot] = self.lookups.ids.add(value)
+                found[slot - given] = self.lookups.ids.add(value)
             if rule.time_slot is not None:
-                found[rule.time_slot] = self._now
-            self._templates[rule] = found
+                found[rule.time_slot - given] = self._now
+            # What only this question knows or asks for says nothing to the next one.
+            is_kept = rule.time_slot is None and all(
+                self.lookups.view.ids.find(value) is not None for _, value in rule.literals
+            )
+            (self._kept_templates if is_kept else self._templates)[rule] = found
         return found
 
-    def called(self, step: NumberedStep, slots: Slots | tuple[int | None, ...]) -> Goal:
+    def called(self, step: NumberedStep, slots: Slots | tuple[Any, ...]) -> Goal:
         """Return the goal that a step asks for."""
         assert step.calls is not None
-        return step.calls, tuple([cast("int", slots[n]) for n in step.call_args])
+        return step.calls, tuple(map(slots.__getitem__, step.call_args))
 
     def test(self, step: NumberedStep, slots: Slots) -> bool:
         """Say whether a test of bound values holds, denied or not."""
-        first = cast("int", slots[step.slots[0]])
+        first = slots[step.slots[0]]
         if step.operator:
             holds = _COMPARED[step.operator](first, slots[step.slots[1]])
         elif step.values:
@@ -180,7 +196,7 @@ class Derivations:
         if step.doing is Doing.TRY_VALUES:
             return ((self.lookups.ids.add(value),) for value in dict.fromkeys(step.values))
         if step.doing is Doing.BIND:
-            other = cast("int", slots[step.slots[1 - step.fresh[0]]])
+            other = slots[step.slots[1 - step.fresh[0]]]
             return iter([(other, other)])
         return self._stored(step, slots)
 
@@ -200,7 +216,7 @@ class Derivations:
         if step.fresh:
             return next(self._stored(step, slots), None) is not None
         assert step.way is not None
-        row = tuple([cast("int", slots[n]) for n in step.slots])
+        row = tuple(map(slots.__getitem__, step.slots))
         if not self.lookups.holds(step.way, step.predicate, row):
             return False
         if self.hidden and not step.is_denied:
@@ -243,10 +259,7 @@ class Derivations:
     def _begin(self, search: _Search, table: Table) -> None:
         pattern, args = table.goal
         for rule in reversed(self.rules.rules(pattern)):
-            slots = self.template(rule).copy()
-            for slot, value in zip(rule.given, args, strict=True):
-                slots[slot] = value
-            search.agenda.append(_Frame(table, rule, 0, slots))
+            search.agenda.append(_Frame(table, rule, 0, self.begun(rule, args)))
 
     def _advance(self, search: _Search, frame: _Frame) -> Goal | None:
         """Go on with a rule to its end, or to where it has to wait. Return a goal to decide first, if any."""
@@ -340,7 +353,7 @@ class Derivations:
             search.agenda.append(_resumed(frame, answer))
 
     def _answer(self, search: _Search, table: Table, derivation: Derivation) -> None:
-        answer = tuple([cast("int", derivation.slots[n]) for n in derivation.rule.answer])
+        answer = tuple(map(derivation.slots.__getitem__, derivation.rule.answer))
         if answer in table.answers:
             return
         table.answers[answer] = None

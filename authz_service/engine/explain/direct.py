@@ -5,8 +5,8 @@ condition that fails, and only what holds is gone into. That is sound where rela
 what a goal rests on is of other relations. Recursive ones are left to `derive`.
 """
 
-from authz_service.engine.explain.derive import Derivation, Derivations, Goal, Slots
-from authz_service.engine.explain.kinds import Doing, NumberedRule, NumberedStep
+from authz_service.engine.explain.derive import Derivation, Derivations, Goal
+from authz_service.engine.explain.kinds import Doing, NumberedRule, NumberedStep, Slots
 from authz_service.engine.explain.lookups import Row
 
 
@@ -25,9 +25,7 @@ class Direct:
         known = self._found.get(goal) or derivations.known(goal, answer)
         if known is not None:
             return known
-        pattern = goal[0]
-        is_plain = pattern.is_check and not derivations.hidden
-        if is_plain and self._rules.is_direct(pattern.relation):
+        if not derivations.hidden and self._rules.is_direct(goal[0]):
             found = self._found[goal] = self._solved(goal)
             return found
         derivations.first(goal)
@@ -38,9 +36,7 @@ class Direct:
         rules = self._rules.rules(pattern)
         for rule in rules:
             self._spend()
-            slots = self.derivations.template(rule).copy()
-            for slot, value in zip(rule.given, args, strict=True):
-                slots[slot] = value
+            slots = self.derivations.begun(rule, args)
             # If nothing else derives what holds, and there are no values to find, this does.
             is_certain = rule is rules[-1] and not rule.binds
             solved = slots if is_certain else self._rest(rule, 0, slots)

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from authz_service.engine.compiled import compiled
@@ -28,6 +29,7 @@ from authz_service.engine.explain.lookups import Way, best_way
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
+from authz_service.facts.ids import Ids
 from authz_service.facts.value import Value
 from authz_service.polar.goals import (
     CURRENT_TIME,
@@ -46,6 +48,9 @@ from authz_service.polar.matching import Arg
 from authz_service.polar.source import Span
 
 Check = Callable[..., bool]
+
+Slots = list[Any]
+"""An id for each slot, or None while it has none. The type does not say so: a cast is a call for each id."""
 
 
 def _clear(namespaces: list[dict[str, Any]]) -> None:
@@ -80,8 +85,16 @@ class NumberedStep:
     values: tuple[Value, ...] = ()
     types: frozenset[str] = frozenset()
     operator: str = ""
+    is_helped: bool = False
+    """Whether what it calls stands for a part of the rule."""
     words: tuple[str | int, ...] = ()
     """What the condition says: text, and slots whose values stand in it."""
+
+    start: int = field(init=False)
+    """Where it stands in its source."""
+
+    def __post_init__(self) -> None:
+        self.start = self.goal.span.start
 
     @property
     def span(self) -> Span:
@@ -90,11 +103,10 @@ class NumberedStep:
 
 @dataclass(slots=True, eq=False)
 class NumberedRule:
-    """A rule for one pattern of bound arguments: `given` are their slots, `answer` those of the others."""
+    """A rule for one pattern of bound arguments, which have the first slots; the others have `answer`."""
 
     pattern: Pattern
     rule: Rule
-    given: tuple[int, ...]
     answer: tuple[int, ...]
     steps: tuple[NumberedStep, ...]
     size: int
@@ -124,6 +136,8 @@ class KindRules:
         weakref.finalize(self, _clear, self._namespaces)
         self._demand = demand
         self._rules: dict[Pattern, tuple[NumberedRule, ...]] = {}
+        self._is_direct: dict[Pattern, bool] = {}
+        self._templates: tuple[weakref.ref[Ids], dict[NumberedRule, Slots]] | None = None
 
     def rules(self, pattern: Pattern) -> tuple[NumberedRule, ...]:
         """Return the rules of a relation, cheap ones first. Raises EngineUnsupported if there is no order."""
@@ -146,9 +160,14 @@ class KindRules:
     def is_recursive(self, relation: str) -> bool:
         return relation in self._recursive
 
-    def is_direct(self, relation: str) -> bool:
-        """Say whether the relation does not use itself, and compiled code knows when it holds."""
-        return relation not in self._recursive and self.check(relation) is not None
+    def is_direct(self, pattern: Pattern) -> bool:
+        """Say whether it is a question of yes or no that compiled code answers, and does not use itself."""
+        found = self._is_direct.get(pattern)
+        if found is None:
+            name = pattern.relation
+            can_be = pattern.is_check and name not in self._recursive
+            found = self._is_direct[pattern] = can_be and self.check(name) is not None
+        return found
 
     def _compiled(self, relation: str) -> "Check | None":
         asked = self.program.relations.get(relation)
@@ -167,20 +186,22 @@ class KindRules:
 
     def _numbered(self, planned: PlannedRule, pattern: Pattern) -> NumberedRule:
         slots = _Slots()
-        params = tuple(map(slots.of, head_of(planned.rule)))
+        params = list(zip(head_of(planned.rule), pattern.bound, strict=True))
+        for param, is_bound in params:
+            if is_bound:
+                slots.of(param)
+        answer = tuple(slots.of(param) for param, is_bound in params if not is_bound)
         steps = tuple(self._step(step, slots) for step in planned.steps)
-        bound = list(zip(params, pattern.bound, strict=True))
         return NumberedRule(
             pattern,
             planned.rule,
-            tuple(slot for slot, is_bound in bound if is_bound),
-            tuple(slot for slot, is_bound in bound if not is_bound),
+            answer,
             steps,
             len(slots.numbers),
             tuple((n, term) for term, n in slots.numbers.items() if isinstance(term, Value)),
             slots.numbers.get(CURRENT_TIME),
             {n: term for term, n in slots.numbers.items() if isinstance(term, Variable)},
-            tuple(sorted(steps, key=lambda step: step.span.start)),
+            tuple(sorted(steps, key=attrgetter("start"))),
             any(step.fresh and not step.is_denied for step in steps),
             planned.rule.span == STORED,
         )
@@ -193,7 +214,8 @@ class KindRules:
             atom = self.as_stored(goal)
             if atom is not None:
                 return _look_up(atom, step, slots, self._demand, is_denied=denied)
-            return _call(goal, step, slots, is_denied=denied)
+            is_helped = self.is_helper(goal.predicate)
+            return _call(goal, step, slots, is_denied=denied, is_helped=is_helped)
         return _test(goal, step, slots, is_denied=denied)
 
     def as_stored(self, atom: Atom) -> Atom | None:
@@ -211,6 +233,13 @@ class KindRules:
         assert isinstance(stored, Atom)
         return Atom(stored.predicate, stored.args, atom.span)
 
+    def templates(self, ids: Ids) -> dict["NumberedRule", Slots]:
+        """Return what is kept of rules with the ids of their literals, for as long as these are of `ids`."""
+        templates = self._templates
+        if templates is None or templates[0]() is not ids:
+            templates = self._templates = weakref.ref(ids), {}
+        return templates[1]
+
     def is_helper(self, relation: str) -> bool:
         """Say whether no author named it: it stands for a part of a rule."""
         meaning = self.program.meanings.get(relation)
@@ -222,7 +251,7 @@ class KindRules:
         if len(meant) == len(args):
             return Fact(predicate, tuple(args))
         given = iter(args)
-        return Fact(predicate, tuple([a if isinstance(a, Value) else next(given) for a in meant]))
+        return Fact(predicate, tuple([a if type(a) is Value else next(given) for a in meant]))
 
     def meaning(self, relation: str) -> tuple[str, tuple[Arg, ...]]:
         return self.program.meanings[relation]
@@ -284,7 +313,9 @@ def _fixes(way: Way, known: frozenset[int]) -> bool:
     return way.path is not None and known.isdisjoint(way.members)
 
 
-def _call(atom: Atom, step: Step, slots: _Slots, *, is_denied: bool) -> NumberedStep:
+def _call(
+    atom: Atom, step: Step, slots: _Slots, *, is_denied: bool, is_helped: bool
+) -> NumberedStep:
     assert step.calls is not None
     numbers = tuple(map(slots.of, atom.args))
     bound = step.calls.bound
@@ -299,4 +330,5 @@ def _call(atom: Atom, step: Step, slots: _Slots, *, is_denied: bool) -> Numbered
         calls=step.calls,
         call_args=tuple(n for n, is_bound in zip(numbers, bound, strict=True) if is_bound),
         call_free=tuple(numbers[at] for at in free),
+        is_helped=is_helped,
     )

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from authz_service.engine.explain.derive import Derivations, Goal, Slots
-from authz_service.engine.explain.kinds import Doing, NumberedRule, NumberedStep
+from authz_service.engine.explain.derive import Derivations, Goal
+from authz_service.engine.explain.kinds import Doing, NumberedRule, NumberedStep, Slots
 from authz_service.engine.explain.proof import Proof, proof_of
 from authz_service.engine.explain.wording import condition_text, goal_text
 from authz_service.facts.fact import Fact
@@ -112,9 +112,7 @@ class _Misses:
         for rule in written:
             if rule.is_stored:
                 continue
-            slots = self._derivations.template(rule).copy()
-            for slot, value in zip(rule.given, args, strict=True):
-                slots[slot] = value
+            slots = self._derivations.begun(rule, args)
             found = _Furthest()
             for at, reached in self._failures(rule, slots):
                 found.add(at, reached)

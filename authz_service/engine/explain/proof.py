@@ -9,7 +9,7 @@ Rule 2: a step rests on conditions that are facts, or steps behind it: the steps
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import cast
+from operator import itemgetter
 
 from authz_service.engine.explain.derive import Derivation, Derivations, Goal
 from authz_service.engine.explain.direct import Direct
@@ -17,6 +17,7 @@ from authz_service.engine.explain.kinds import Doing
 from authz_service.engine.explain.lookups import Row
 from authz_service.engine.explain.wording import condition_text
 from authz_service.facts.fact import Fact
+from authz_service.facts.ids import Decoded
 from authz_service.polar.source import Span
 
 
@@ -86,6 +87,9 @@ class Proof:
 
 _Answer = tuple[Goal, Row]
 
+# Looked up once: a member of an enumeration takes as long as a call.
+_CALL, _LOOK_UP = Doing.CALL, Doing.LOOK_UP
+
 
 def proof_of(derivations: Derivations, goal: Goal) -> Proof | Fact:
     """Return the proof of a goal that has an answer, or the fact if it is one itself."""
@@ -106,27 +110,27 @@ class _Reader:
         self._derivations = derivations
         self._direct = Direct(derivations)
         self._rules = derivations.rules
-        self._value = derivations.lookups.ids.value
+        self._value = Decoded(derivations.lookups.ids).__getitem__
         self._numbers: dict[_Answer, int] = {}
-        self._waiting: list[_Answer] = []
+        self._waiting: list[tuple[_Answer, Derivation]] = []
 
     def proof(self, root: _Answer) -> Proof | Fact:
-        if self._direct.derivation(*root).rule.is_stored:
+        derivation = self._direct.derivation(*root)
+        if derivation.rule.is_stored:
             return self._fact(root)
-        self._number(root)
+        self._number(root, derivation)
         steps: list[ProofStep] = []
         while len(steps) < len(self._waiting):
-            answer = self._waiting[len(steps)]
-            derivation = self._direct.derivation(*answer)
+            answer, derivation = self._waiting[len(steps)]
             span = derivation.rule.rule.span
             steps.append(ProofStep(self._fact(answer), span, tuple(self._premises(derivation))))
         return Proof(tuple(steps))
 
-    def _number(self, answer: _Answer) -> int:
+    def _number(self, answer: _Answer, derivation: Derivation) -> int:
         number = self._numbers.get(answer)
         if number is None:
             number = self._numbers[answer] = len(self._waiting)
-            self._waiting.append(answer)
+            self._waiting.append((answer, derivation))
         return number
 
     def _premises(self, derivation: Derivation) -> list[Premise]:
@@ -137,25 +141,26 @@ class _Reader:
         while waiting:
             rule, slots = waiting.pop()
             for step in rule.written:
-                if step.is_denied or step.doing not in (Doing.CALL, Doing.LOOK_UP):
+                doing = step.doing
+                if step.is_denied or (doing is not _CALL and doing is not _LOOK_UP):
                     text = condition_text(self._derivations, rule, step, slots)
-                    found.append((step.span.start, HoldsByItself(text)))
-                elif step.doing is Doing.LOOK_UP:
-                    args = tuple([self._value(cast("int", slots[n])) for n in step.slots])
-                    found.append((step.span.start, RestsOnFact(Fact(step.predicate, args))))
+                    found.append((step.start, HoldsByItself(text)))
+                elif doing is _LOOK_UP:
+                    args = tuple([self._value(slots[n]) for n in step.slots])
+                    found.append((step.start, RestsOnFact(Fact(step.predicate, args))))
                 else:
-                    free = tuple([cast("int", slots[n]) for n in step.call_free])
+                    free = tuple(map(slots.__getitem__, step.call_free))
                     answer = self._derivations.called(step, slots), free
                     below = self._direct.derivation(*answer)
-                    if self._rules.is_helper(step.predicate):
+                    if step.is_helped:
                         has_helpers = True
                         waiting.append(below)
                     elif below.rule.is_stored:
-                        found.append((step.span.start, RestsOnFact(self._fact(answer))))
+                        found.append((step.start, RestsOnFact(self._fact(answer))))
                     else:
-                        found.append((step.span.start, RestsOnStep(self._number(answer))))
+                        found.append((step.start, RestsOnStep(self._number(answer, below))))
         if has_helpers:
-            found.sort(key=lambda one: one[0])
+            found.sort(key=itemgetter(0))
         return [premise for _, premise in found]
 
     def _fact(self, answer: _Answer) -> Fact:
@@ -165,4 +170,4 @@ class _Reader:
         if free:
             given, found = iter(args), iter(free)
             ids = [next(given if is_bound else found) for is_bound in pattern.bound]
-        return self._rules.fact(pattern.relation, [self._value(id_) for id_ in ids])
+        return self._rules.fact(pattern.relation, list(map(self._value, ids)))

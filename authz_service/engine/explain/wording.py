@@ -2,8 +2,8 @@
 
 from collections.abc import Set as AbstractSet
 
-from authz_service.engine.explain.derive import Derivations, Goal, Slots
-from authz_service.engine.explain.kinds import Doing, NumberedRule, NumberedStep
+from authz_service.engine.explain.derive import Derivations, Goal
+from authz_service.engine.explain.kinds import Doing, NumberedRule, NumberedStep, Slots
 from authz_service.facts.value import Value
 from authz_service.polar.source import Span
 

@@ -21,7 +21,7 @@ from authz_service.engine.queries.unlimited import Values, rows, strangers
 from authz_service.engine.queries.vocabulary import ResolvedQuery, Vocabulary, fixed_values
 from authz_service.errors import EngineUnsupported
 from authz_service.facts.access import Demand
-from authz_service.facts.ids import Ids
+from authz_service.facts.ids import Decoded, Ids
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import INTEGER, Value
 from authz_service.facts.view import View
@@ -155,7 +155,7 @@ class _Call:
                 for variable in self._asked.tried
             ),
         ]
-        decoded = _Decoded(ids)
+        decoded = Decoded(ids)
         found: set[Values] = set()
         for chosen in product(*choices):
             next(steps)
@@ -163,7 +163,7 @@ class _Call:
             found |= self._rows_of(answers, chosen, decoded)
         return rows(found, self._asked, lambda name: len(tried[name]), steps.__next__)
 
-    def _rows_of(self, answers: Any, chosen: tuple[int, ...], decoded: "_Decoded") -> set[Values]:  # noqa: ANN401 - as generated
+    def _rows_of(self, answers: Any, chosen: tuple[int, ...], decoded: Decoded) -> set[Values]:  # noqa: ANN401 - as generated
         """Return the columns of each answer, of those that a module gives for one combination of values."""
         if not self._wanted:
             answers = {()} if answers else ()
@@ -189,15 +189,3 @@ def values_to_try(ids: Ids, asked: ResolvedQuery) -> dict[str, tuple[int, ...]]:
     """
     types = frozenset().union(*(asked.types[variable] for variable in asked.tried))
     return {name: tuple(ids.of_type(name).values()) for name in types}
-
-
-class _Decoded(dict[int, Value]):
-    """Values by their ids, each decoded once."""
-
-    def __init__(self, ids: Ids) -> None:
-        super().__init__()
-        self.ids = ids
-
-    def __missing__(self, key: int) -> Value:
-        found = self[key] = self.ids.value(key)
-        return found
