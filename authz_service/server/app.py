@@ -44,6 +44,7 @@ from authz_service.polar.diagnostic import PolicyInvalid
 from authz_service.replica.follower import Follower
 from authz_service.replica.past import PastStates
 from authz_service.replica.replica import Replica
+from authz_service.replica.trimming import keep_trimmed
 from authz_service.server.authorization_service import AuthorizationService
 from authz_service.server.boundary import Boundary
 from authz_service.server.codec import DEFAULT_STORE
@@ -75,7 +76,7 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 # A thread that computes gives the lock away after so long. The default of 5 ms is what a question would wait
 # for each time while a policy is compiled; shorter costs little, as threads switch only when one waits.
-SWITCH_SECONDS = 0.0001
+_SWITCH_SECONDS = 0.0001
 
 _HEALTH_SECONDS = 0.25
 
@@ -217,6 +218,8 @@ class Server:
             options=[
                 # Beyond this the transport answers by itself, without a reason of ours.
                 ("grpc.max_receive_message_length", 2 * self._settings.max_request_bytes),
+                # A window that grows with the speed of a sender takes in tens of MiB of what is then refused.
+                ("grpc.http2.bdp_probe", 0),
                 ("grpc.so_reuseport", int(self._is_worker)),
                 # Clients that wait long ask now and then whether anybody is there; by default that is refused.
                 ("grpc.http2.min_ping_interval_without_data_ms", 1000),
@@ -330,6 +333,12 @@ class Server:
             await self._health.set(name, status)
 
 
+def prepare_process() -> None:
+    """Set what holds for the whole of a process that serves."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    keep_trimmed()
+
+
 async def serve(settings: Settings, follower: PolicyFollower | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises what `load` and `start` of Server raise.
 
@@ -337,7 +346,7 @@ async def serve(settings: Settings, follower: PolicyFollower | None = None) -> N
     something to watch; what its `begin` raises ends the server. If the server no longer follows the log, the
     process leaves service and ends with EXIT_HUNG.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
+    prepare_process()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

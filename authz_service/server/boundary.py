@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, cast
 
 import grpc
@@ -22,7 +23,17 @@ from authz_service.errors import AuthzError, DeadlinePassed, RequestTooLarge, Un
 from authz_service.server.status import internal_status, status_of
 from authz_service.telemetry import Telemetry
 
+
+@dataclass(frozen=True, slots=True)
+class _TooLarge:
+    """What is left of a request with more bytes than are allowed."""
+
+    size: int
+
+
 Rpc = aio.ServicerContext[Message, Message]
+_Received = Message | _TooLarge
+_Parse = Callable[[bytes], Message]
 _Unary = Callable[[Message, Rpc], Awaitable[Message]]
 _Sending = Callable[[Message, Rpc], AsyncGenerator[Message, None]]
 _Receiving = Callable[[AsyncIterator[Message], Rpc], Awaitable[Message]]
@@ -84,21 +95,28 @@ class Boundary(aio.ServerInterceptor):
             call = self._around(method, self._answering(cast("_Unary", handler.unary_unary)))
         return make(
             call,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=self._parsing(cast("_Parse", handler.request_deserializer)),
             response_serializer=handler.response_serializer,
         )
 
+    def _parsing(self, parse: _Parse) -> Callable[[bytes], _Received]:
+        """Return `parse` for requests within the limit: others would take their size once more."""
+
+        def parse_within_limit(request: bytes) -> _Received:
+            size = len(request)
+            return parse(request) if size <= self._max_request_bytes else _TooLarge(size)
+
+        return parse_within_limit
+
     def _answering(self, behaviour: _Unary) -> Any:  # noqa: ANN401 - grpc's type
-        def answer(request: Message, rpc: Rpc) -> Awaitable[Message]:
-            self._admit(request, rpc)
-            return behaviour(request, rpc)
+        def answer(request: _Received, rpc: Rpc) -> Awaitable[Message]:
+            return behaviour(self._admit(request, rpc), rpc)
 
         return answer
 
     def _sending(self, method: str, behaviour: _Sending) -> Any:  # noqa: ANN401 - grpc's type
-        async def send(request: Message, rpc: Rpc) -> None:
-            self._admit(request, rpc)
-            async with aclosing(behaviour(request, rpc)) as messages:
+        async def send(request: _Received, rpc: Rpc) -> None:
+            async with aclosing(behaviour(self._admit(request, rpc), rpc)) as messages:
                 async for message in messages:
                     # Returns when the transport has taken it: a caller that reads slowly is waited for.
                     await rpc.write(message)
@@ -107,11 +125,11 @@ class Boundary(aio.ServerInterceptor):
         return send
 
     def _receiving(self, method: str, behaviour: _Receiving) -> Any:  # noqa: ANN401 - grpc's type
-        async def admitted(requests: AsyncIterator[Message], rpc: Rpc) -> AsyncIterator[Message]:
+        async def admitted(requests: AsyncIterator[_Received], rpc: Rpc) -> AsyncIterator[Message]:
             number = 0
-            async for request in requests:
+            async for received in requests:
                 try:
-                    self._admit(request, rpc)
+                    request = self._admit(received, rpc)
                 except AuthzError as error:
                     error.field = f"requests[{number}]"
                     raise
@@ -121,7 +139,7 @@ class Boundary(aio.ServerInterceptor):
             # A call that was cut ends its requests like one that is whole, and is cancelled a moment later.
             await asyncio.sleep(_CANCELLATION_SECONDS)
 
-        def receive(requests: AsyncIterator[Message], rpc: Rpc) -> Awaitable[Message]:
+        def receive(requests: AsyncIterator[_Received], rpc: Rpc) -> Awaitable[Message]:
             return behaviour(admitted(requests, rpc), rpc)
 
         return receive
@@ -163,17 +181,17 @@ class Boundary(aio.ServerInterceptor):
 
         return call
 
-    def _admit(self, request: Message, rpc: Rpc) -> None:
+    def _admit(self, request: _Received, rpc: Rpc) -> Message:
         if has_expired(rpc):
             message = "the deadline had passed before the request was looked at"
             raise DeadlinePassed(message)
-        size = request.ByteSize()
-        if size > self._max_request_bytes:
+        if isinstance(request, _TooLarge):
             message = (
-                f"the request has {size} bytes; at most {self._max_request_bytes} are allowed, "
-                "send several requests"
+                f"the request has {request.size} bytes; at most {self._max_request_bytes} are "
+                "allowed, send several requests"
             )
             raise RequestTooLarge(message)
+        size = request.ByteSize()
         request.DiscardUnknownFields()
         if request.ByteSize() != size:
             message = (
@@ -181,6 +199,7 @@ class Boundary(aio.ServerInterceptor):
                 "the client may be newer than the server"
             )
             raise UnknownField(message)
+        return request
 
 
 def has_expired(rpc: Rpc) -> bool:

@@ -9,16 +9,15 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from contextlib import suppress
 
 from authz_service.errors import AuthzError, StoreUnavailable
 from authz_service.server.app import (
-    SWITCH_SECONDS,
     ListenFailed,
     Server,
     StoredPolicyInvalid,
     end_when_hung,
+    prepare_process,
 )
 from authz_service.server.channel import Beat, Channel, Collect, Listen, Load, Order, Publish
 from authz_service.server.log import log_to_stderr
@@ -27,7 +26,7 @@ from authz_service.settings import Settings
 
 def work(descriptor: int) -> None:
     """Serve at the orders that come through the socket `descriptor`, until a signal or its end."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    prepare_process()
     asyncio.run(_work(socket.socket(fileno=descriptor)))
 
 

@@ -23,7 +23,7 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value, string
 from authz_service.pdp.decide import PolicyDecisionPoint
 from authz_service.replica.replica import Replica
-from authz_service.server.app import SWITCH_SECONDS
+from authz_service.server.app import prepare_process
 from authz_service.server.garbage import uncollected
 from authz_service.server.prepare import prepared
 from authz_service.store import dialect, tables
@@ -56,7 +56,7 @@ def hot_group(
 ) -> list[Number]:
     """Write to the one group so many times, and ask about it and about others in turns."""
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    prepare_process()
     url = f"sqlite:///{folder}/authz.db"
     try:
         with closing(FactStore.open(url)) as store:

@@ -101,6 +101,14 @@ def large_requests(folder: Path, rounds: int, progress: Callable[[int], None]) -
                     message = _of_bytes(times * _MAX_BYTES + 1024)
                     assert _status(stub.BatchAuthorize, message) in _REFUSED, times
                     refused += 1
+                # Small on the way, large when it has arrived.
+                small = stub.BatchAuthorize.future(
+                    _many(["x" * 8 * _MAX_BYTES]),
+                    timeout=_SECONDS,
+                    compression=grpc.Compression.Gzip,
+                )
+                assert small.code() in _REFUSED
+                refused += 1
                 after = _resident(server.process.pid)
                 if number:
                     # The first ones of a process take what is kept for the next ones.

@@ -122,8 +122,11 @@ def test_bad_policies(tmp_path: Path) -> None:
 
 def test_a_slow_database(tmp_path: Path) -> None:
     numbers = slow_database(tmp_path, 1, quietly, delay=0.2, window=0.5)
-    # How p99 compares is measured where nothing else runs.
-    assert all(number.holds for number in numbers if not number.name.startswith("p99"))
+    # How p99 compares, and by how many ms a deadline is missed, is measured where nothing else runs.
+    timed = ("p99", "who waits")
+    assert all(number.holds for number in numbers if not number.name.startswith(timed)), numbers
+    late = next(number for number in numbers if number.name.startswith("who waits"))
+    assert late.measured < 1
 
 
 def test_tokens_ahead(tmp_path: Path) -> None:

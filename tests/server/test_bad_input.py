@@ -331,6 +331,17 @@ def test_request_over_the_size_limit(start):
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def test_a_request_over_the_size_limit_is_not_parsed(start):
+    """Of bytes that are no request at all it says that they are too many; parsing them would end otherwise."""
+    service = start(max_request_bytes=2000)
+    no_request = b"\xff" * 2001
+    call = service.channel.unary_unary("/authz.v1.PolicyService/PublishPolicy")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(no_request)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "has 2001 bytes; at most 2000" in caught.value.details()
+
+
 def test_fields_of_a_newer_client_are_not_dropped(ready):
     """Field 90 might demand freshness, or say when a fact expires: ignoring it could be a wrong answer."""
     unknown = b"\xd2\x05\x01x"
