@@ -27,7 +27,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from authz_service.engine.engines import Engine, loader
-from authz_service.engine.program import Budget, Listed, Program, Question
+from authz_service.engine.program import Budget, Listed, Listing, Program, Question
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.snapshot import FactSnapshot
@@ -167,10 +167,14 @@ class Store:
         return self.program.permits(Question(actor, action, doc), self.facts, NOW, self.budget)
 
     def resources(self, actor: Value, action: str) -> Listed:
-        return self.program.resources(actor, action, "Doc", self.facts, NOW, self.budget)
+        return self.program.listed(
+            Listing.of_resources(actor, action, "Doc"), self.facts, NOW, self.budget
+        )
 
     def actors(self, action: str, doc: Value) -> Listed:
-        return self.program.actors("User", action, doc, self.facts, NOW, self.budget)
+        return self.program.listed(
+            Listing.of_actors("User", action, doc), self.facts, NOW, self.budget
+        )
 
 
 def few(store: Store) -> Iterator[str]:

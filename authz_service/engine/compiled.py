@@ -19,7 +19,6 @@ from itertools import chain, islice
 from types import CodeType
 from typing import Any, NamedTuple
 
-from authz_service.engine import listing
 from authz_service.engine.compiler.differences import certain, differing, is_open
 from authz_service.engine.compiler.emit import Source, emit
 from authz_service.engine.compiler.functions import Behind
@@ -39,8 +38,7 @@ from authz_service.engine.compiler.tabling import (
     tables_of,
     tried_of,
 )
-from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Query, Question, Row
+from authz_service.engine.program import Budget, Listed, Listing, Query, Question, Row
 from authz_service.engine.queries.compiled import CompiledQueries
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import EngineUnsupported
@@ -241,39 +239,8 @@ class CompiledProgram:
             view.ready[kind] = _ready(found, kind, view.ids)
         return permitted
 
-    def resources(
-        self,
-        actor: Value,
-        action: str,
-        resource_type: str,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """See `Program.resources`. Costs what there is to visit from the actor on."""
-        return self.listed(listing.resources(actor, action, resource_type), facts, now, budget)
-
-    def actors(
-        self,
-        actor_type: str,
-        action: str,
-        resource: Value,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """See `Program.actors`. Costs what there is to visit from the resource on."""
-        return self.listed(listing.actors(actor_type, action, resource), facts, now, budget)
-
-    def actions(
-        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
-    ) -> Listed:
-        """See `Program.actions`. Costs a check for each action that the policy declares."""
-        declared = self._policy.actions[resource.type]
-        return self.listed(listing.actions(actor, resource, declared), facts, now, budget)
-
     def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
-        """Return what is asked for."""
+        """See `Program.listed`. Costs what must be visited from what is given on; a check for each action."""
         if asked.choices is not None:
             shared = budget.shared()
             return asked.by_checks((), lambda one: self.permits(one, facts, now, shared))

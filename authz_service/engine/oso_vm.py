@@ -15,9 +15,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
-from authz_service.engine import listing
-from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Query, Question, Row
+from authz_service.engine.program import Budget, Listed, Listing, Query, Question, Row
 from authz_service.engine.reference import constants
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.fact import Fact
@@ -107,39 +105,8 @@ class OsoProgram:
             message = "the `oso` engine cannot evaluate this policy; use `--engine reference`"
             raise EngineUnsupported(message) from error
 
-    def resources(
-        self,
-        actor: Value,
-        action: str,
-        resource_type: str,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """See `Program.resources`. Costs a check for each value that occurs."""
-        return self.listed(listing.resources(actor, action, resource_type), facts, now, budget)
-
-    def actors(
-        self,
-        actor_type: str,
-        action: str,
-        resource: Value,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """See `Program.actors`. Costs a check for each value that occurs."""
-        return self.listed(listing.actors(actor_type, action, resource), facts, now, budget)
-
-    def actions(
-        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
-    ) -> Listed:
-        """See `Program.actions`. Costs a check for each value that occurs."""
-        declared = self._policy.actions[resource.type]
-        return self.listed(listing.actions(actor, resource, declared), facts, now, budget)
-
     def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
-        """Return what is asked for."""
+        """See `Program.listed`. Costs a check for each value that occurs."""
         usable = (fact.args for fact in facts if self._policy.shapes.accept(fact))
         named = map(constants, self._policy.rules)
         return asked.by_checks(

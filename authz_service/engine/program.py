@@ -1,14 +1,15 @@
-"""Program: what every engine makes of a policy; Question, Listed and Query: what it answers."""
+"""Program: what every engine makes of a policy; Question, Listing and Query: what it is asked."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import count
 from typing import NamedTuple, Protocol
 
 from authz_service.errors import EvaluationLimitReached
 from authz_service.facts.access import Demand
 from authz_service.facts.fact import AnyValue, Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value, string
+from authz_service.facts.value import STRING, Value, string
 from authz_service.polar.goals import Atom, Variable
 
 
@@ -36,6 +37,69 @@ class Listed(NamedTuple):
     def values(self) -> tuple[Value, ...]:
         """What has the ids."""
         return tuple(Value(self.type, id_) for id_ in self.ids)
+
+
+class Listing(NamedTuple):
+    """A question that has a hole, for values of a type; `ask` fills it.
+
+    `choices` are the values that there are, or None if that is every value of the type. Values that occur
+    neither in facts nor in policy and question are all alike to a policy. So whatever holds for one of them,
+    a stranger, holds for all, and the others are few enough to be checked one by one. That is what `by_checks`
+    does; engines that find lists faster are compared with it.
+    """
+
+    type: str
+    choices: tuple[Value, ...] | None
+    ask: Callable[[Value], Question]
+
+    @staticmethod
+    def of_resources(actor: Value, action: str, resource_type: str) -> "Listing":
+        """On which resources of the type may `actor` perform `action`?"""
+        return Listing(resource_type, None, lambda value: Question(actor, action, value))
+
+    @staticmethod
+    def of_actors(actor_type: str, action: str, resource: Value) -> "Listing":
+        """Who of the type may perform `action` on `resource`?"""
+        return Listing(actor_type, None, lambda value: Question(value, action, resource))
+
+    @staticmethod
+    def of_actions(actor: Value, resource: Value, declared: AbstractSet[str] | None) -> "Listing":
+        """What may `actor` do to `resource`? A list of Strings.
+
+        `declared` are the actions of the resource's type (`Policy.actions`), or None for any.
+        """
+        choices = None if declared is None else tuple(map(string, sorted(declared)))
+        return Listing(STRING, choices, lambda value: Question(actor, value.id, resource))
+
+    def candidates(self, occurring: Iterable[Value]) -> tuple[Value, ...]:
+        """Return the choices, or a stranger and all values that could be told from it.
+
+        `occurring` are the values in facts and policy.
+        """
+        if self.choices is not None:
+            return self.choices
+        hole = Value(self.type, "")
+        known = {*occurring, *self.ask(hole).as_fact().args} - {hole}
+        some = (value for value in known if value.type == self.type)
+        return _stranger(self.type, known), *some
+
+    def listed(self, candidates: Sequence[Value], answers: Sequence[bool]) -> Listed:
+        """Return the list, given the answers for all `candidates`."""
+        is_any_except = self.choices is None and answers[0]
+        pairs = zip(candidates, answers, strict=True)
+        unlike = (value.id for value, answer in pairs if answer is not is_any_except)
+        return Listed(self.type, tuple(unlike), is_any_except)
+
+    def by_checks(self, occurring: Iterable[Value], decide: Callable[[Question], bool]) -> Listed:
+        """Return the list; `occurring` are the values in facts and policy."""
+        candidates = self.candidates(occurring)
+        return self.listed(candidates, [decide(self.ask(value)) for value in candidates])
+
+
+def _stranger(type_name: str, known: AbstractSet[Value]) -> Value:
+    """Return a value of the type that is none of the `known` ones."""
+    strangers = (Value(type_name, f"stranger {number}") for number in count())
+    return next(value for value in strangers if value not in known)
 
 
 class Limit(NamedTuple):
@@ -127,42 +191,12 @@ class Program(Protocol):
         """
         ...
 
-    def resources(
-        self,
-        actor: Value,
-        action: str,
-        resource_type: str,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """Return the resources of the type on which `permits` lets the actor perform the action, all of them.
+    def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
+        """Return the values for which `permits` says yes to what is `asked`, all of them.
 
         What is given has passed the checks of `Policy.check_question`. All work counts on one `budget`; a list
-        that needs more is EvaluationLimitReached, never a short one. Values that occur neither in facts nor in
-        policy and question are all alike, so all of them are in the list, or none is. The first list of its
-        kind, and the first over these facts, waits for what checks do not need: code and indexes.
-        """
-        ...
-
-    def actors(
-        self,
-        actor_type: str,
-        action: str,
-        resource: Value,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """Return the actors of the type that `permits` lets perform the action. As `resources` does."""
-        ...
-
-    def actions(
-        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
-    ) -> Listed:
-        """Return the actions that `permits` lets the actor perform, as Strings. As `resources` does.
-
-        Where the policy declares the actions of the type, they are among these.
+        that needs more is EvaluationLimitReached, never a short one. The first list of its kind, and the first
+        over these facts, waits for what checks do not need: code and indexes.
         """
         ...
 

@@ -17,9 +17,7 @@ from itertools import chain, product
 from operator import ge, gt, le, lt
 from typing import Any
 
-from authz_service.engine import listing
-from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Query, Question, Row
+from authz_service.engine.program import Budget, Listed, Listing, Query, Question, Row
 from authz_service.engine.queries.names import ASKED, is_question
 from authz_service.engine.queries.unlimited import rows, strangers
 from authz_service.engine.queries.vocabulary import ResolvedQuery, Vocabulary, fixed_values
@@ -83,39 +81,8 @@ class ReferenceProgram:
         asked = question.as_fact()
         return asked in self.model(facts, asked.args, now, budget)
 
-    def resources(
-        self,
-        actor: Value,
-        action: str,
-        resource_type: str,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """See `Program.resources`. Costs as much as a single question."""
-        return self.listed(listing.resources(actor, action, resource_type), facts, now, budget)
-
-    def actors(
-        self,
-        actor_type: str,
-        action: str,
-        resource: Value,
-        facts: FactSnapshot,
-        now: int,
-        budget: Budget,
-    ) -> Listed:
-        """See `Program.actors`. Costs as much as a single question."""
-        return self.listed(listing.actors(actor_type, action, resource), facts, now, budget)
-
-    def actions(
-        self, actor: Value, resource: Value, facts: FactSnapshot, now: int, budget: Budget
-    ) -> Listed:
-        """See `Program.actions`. Costs as much as a single question."""
-        declared = self._policy.actions[resource.type]
-        return self.listed(listing.actions(actor, resource, declared), facts, now, budget)
-
     def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:
-        """Return what is asked for. Costs as much as a single question."""
+        """See `Program.listed`. Costs as much as a single question."""
         [found] = self.all_listed([asked], facts, now, budget)
         return found
 

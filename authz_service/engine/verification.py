@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple, overload
 
-from authz_service.engine import listing
 from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.engines import Engine
-from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Program, Query, Question, Row
+from authz_service.engine.program import Budget, Listed, Listing, Program, Query, Question, Row
 from authz_service.engine.queries.samples import query_text
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import AuthzError, EvaluationLimitReached, VariableUnlimited
@@ -136,11 +134,11 @@ def lists_of(policy: Policy, questions: Iterable[Question]) -> list[ListQuestion
     found: dict[str, Listing] = {}
     for actor, action, resource in questions:
         declared = policy.actions[resource.type]
-        on_what = listing.resources(actor, action, resource.type)
+        on_what = Listing.of_resources(actor, action, resource.type)
         found[f"list resources {actor} {action} {resource.type}"] = on_what
-        who = listing.actors(actor.type, action, resource)
+        who = Listing.of_actors(actor.type, action, resource)
         found[f"list actors {actor.type} {action} {resource}"] = who
-        found[f"list actions {actor} {resource}"] = listing.actions(actor, resource, declared)
+        found[f"list actions {actor} {resource}"] = Listing.of_actions(actor, resource, declared)
     return [ListQuestion(text, one) for text, one in found.items()]
 
 

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import assert_never
 
+from authz_service.engine.program import Listing
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.revision import ConsistencyToken
@@ -181,16 +182,17 @@ def _made(
     facts = moment.facts_with(context_facts)
     now = int(moment.evaluated_at.timestamp())
     budget = LongBudget(steps, caller, _LIMIT.format(steps))
-    program = moment.policy.loaded.program
+    policy, program = moment.policy.loaded
     match wanted:
         case ResourceList(actor, action, type_name):
-            listed = program.resources(actor, action, type_name, facts, now, budget)
+            asked = Listing.of_resources(actor, action, type_name)
         case ActorList(type_name, action, resource):
-            listed = program.actors(type_name, action, resource, facts, now, budget)
+            asked = Listing.of_actors(type_name, action, resource)
         case ActionList(actor, resource):
-            listed = program.actions(actor, resource, facts, now, budget)
+            asked = Listing.of_actions(actor, resource, policy.actions[resource.type])
         case _:
             assert_never(wanted)
+    listed = program.listed(asked, facts, now, budget)
     ids = in_order(listed.ids, caller.give_way)
     size = _BYTES_OF_AN_ID * len(ids) + _BYTES_OF_A_FACT * (1 + len(context_facts))
     return List(ids, listed.is_any_except, moment.policy.version.version, size)

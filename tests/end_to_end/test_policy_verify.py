@@ -10,10 +10,9 @@ from rich.console import Console
 from test_command_line import run
 
 from authz_service.cli.agreement import Report, print_report, report_json
-from authz_service.engine import listing
 from authz_service.engine.compiled import CompiledProgram
 from authz_service.engine.engines import Engine
-from authz_service.engine.program import Budget, Listed, Query, Question
+from authz_service.engine.program import Budget, Listed, Listing, Query, Question
 from authz_service.engine.queries.samples import Samples
 from authz_service.engine.reference import ReferenceProgram
 from authz_service.engine.verification import (
@@ -174,7 +173,9 @@ def test_lists_and_queries_can_be_left_out(policy, facts):
 def test_differences_of_lists_and_queries():
     report = Report(seed=7)
     doc = Value("Doc", "d")
-    asked = ListQuestion("list resources User:ann read Doc", listing.resources(doc, "read", "Doc"))
+    asked = ListQuestion(
+        "list resources User:ann read Doc", Listing.of_resources(doc, "read", "Doc")
+    )
     some = Listed("Doc", ("d",), is_any_except=False)
     others = Listed("Doc", (), is_any_except=True)
     report.add("x", Comparison(asked, {Engine.COMPILED: some, Engine.REFERENCE: others}))

@@ -19,7 +19,7 @@ from authz_service.engine.compiler.order import MAX_LOOPS
 from authz_service.engine.compiler.plan import MAX_DEPTH
 from authz_service.engine.compiler.tabling import Tables
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
-from authz_service.engine.program import Budget, Question
+from authz_service.engine.program import Budget, Listing, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact
@@ -255,8 +255,12 @@ def test_lists_of_walks_in_walks_cost_what_there_is(name):
     program = compiled(NESTED[name]).program
     for size in (100, 200, 400, 800):
         facts, budget = nested(size), Budget(9 * size)
-        writers = program.actors("User", "write", entity("Folder:0"), facts, NOW, budget)
-        folders = program.resources(entity("User:u"), "write", "Folder", facts, NOW, budget)
+        writers = program.listed(
+            Listing.of_actors("User", "write", entity("Folder:0")), facts, NOW, budget
+        )
+        folders = program.listed(
+            Listing.of_resources(entity("User:u"), "write", "Folder"), facts, NOW, budget
+        )
         assert writers.values == (entity("User:u"),)
         assert len(folders.values) == 6 + size
 

@@ -9,7 +9,7 @@ import pytest
 from examples import NOW, entity, fact, load, snapshot
 
 from authz_service.engine.engines import Engine
-from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.program import Budget, Listed, Listing, Question
 from authz_service.errors import EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
@@ -36,7 +36,8 @@ has_role(a: Actor, role: String, r: Resource) if member(a, g) and has_role(g, ro
 has_permission(_: User, "edit", d: Doc) if open(d);
 has_permission(u: User, "edit", d: Doc) if has_role(u, "viewer", d);
 """
-PROGRAM = load(POLICY, Engine.COMPILED).program
+CHECKED, PROGRAM = load(POLICY, Engine.COMPILED)
+DECLARED = CHECKED.actions["Doc"]
 
 
 def member(actor: Value, group: Value) -> Fact:
@@ -62,11 +63,17 @@ def counted(facts: FactSnapshot, ask: str) -> tuple[Listed, int]:
     budget.each = left
     first, action, last = ask.split()
     if first.endswith(":?"):
-        found = PROGRAM.actors(first[:-2], action, entity(last), facts, NOW, budget)
+        found = PROGRAM.listed(
+            Listing.of_actors(first[:-2], action, entity(last)), facts, NOW, budget
+        )
     elif last.endswith(":?"):
-        found = PROGRAM.resources(entity(first), action, last[:-2], facts, NOW, budget)
+        found = PROGRAM.listed(
+            Listing.of_resources(entity(first), action, last[:-2]), facts, NOW, budget
+        )
     else:
-        found = PROGRAM.actions(entity(first), entity(last), facts, NOW, budget)
+        found = PROGRAM.listed(
+            Listing.of_actions(entity(first), entity(last), DECLARED), facts, NOW, budget
+        )
     return found, STEPS - length_hint(left)
 
 
@@ -157,9 +164,16 @@ def test_a_list_that_needs_more_steps_is_an_error():
     open_to_all = facts.with_facts([fact("open(Doc:x)")])
     for steps in (0, 1, 999):
         with pytest.raises(EvaluationLimitReached):
-            PROGRAM.resources(entity("User:u"), "read", "Doc", facts, NOW, Budget(steps))
+            PROGRAM.listed(
+                Listing.of_resources(entity("User:u"), "read", "Doc"), facts, NOW, Budget(steps)
+            )
         with pytest.raises(EvaluationLimitReached):
-            PROGRAM.resources(entity("User:u"), "edit", "Doc", open_to_all, NOW, Budget(steps))
+            PROGRAM.listed(
+                Listing.of_resources(entity("User:u"), "edit", "Doc"),
+                open_to_all,
+                NOW,
+                Budget(steps),
+            )
 
 
 def test_actions_share_one_budget():
@@ -177,7 +191,12 @@ def test_actions_share_one_budget():
         question = Question(entity("User:u"), action, entity("Doc:d"))
         assert not PROGRAM.permits(question, facts, NOW, Budget(steps - 1))
     with pytest.raises(EvaluationLimitReached):
-        PROGRAM.actions(entity("User:u"), entity("Doc:d"), facts, NOW, Budget(steps - 1))
+        PROGRAM.listed(
+            Listing.of_actions(entity("User:u"), entity("Doc:d"), DECLARED),
+            facts,
+            NOW,
+            Budget(steps - 1),
+        )
 
 
 def test_everybody_but_nobody_is_any():
@@ -196,15 +215,15 @@ def test_every_engine_lists_the_same(engine):
         'has_relation(Doc:e, "folder", Folder:f)',
     )
     user, doc, rest = entity("User:u"), entity("Doc:e"), (facts, NOW, Budget(STEPS))
-    assert program.resources(user, "read", "Doc", *rest) == Listed(
+    assert program.listed(Listing.of_resources(user, "read", "Doc"), *rest) == Listed(
         "Doc", (doc.id,), is_any_except=False
     )
-    assert program.actors("User", "read", doc, *rest) == Listed(
+    assert program.listed(Listing.of_actors("User", "read", doc), *rest) == Listed(
         "User", (user.id,), is_any_except=False
     )
-    anyone = program.actors("User", "edit", entity("Doc:d"), *rest)
+    anyone = program.listed(Listing.of_actors("User", "edit", entity("Doc:d")), *rest)
     assert anyone == Listed("User", (), is_any_except=True)
-    found = program.actions(user, doc, *rest)
+    found = program.listed(Listing.of_actions(user, doc, DECLARED), *rest)
     assert {*found.values} == {string("read"), string("edit")}
 
 
@@ -213,7 +232,7 @@ def test_what_lists_need_is_built_only_when_they_are_asked_for():
     facts = snapshot('has_role(User:u, "viewer", Doc:d)')
     program.prepare(None)
     before = {*program.demand.names()}
-    program.resources(entity("User:u"), "read", "Doc", facts, NOW, Budget(STEPS))
+    program.listed(Listing.of_resources(entity("User:u"), "read", "Doc"), facts, NOW, Budget(STEPS))
     assert {*program.demand.names()} > before
 
 
@@ -221,11 +240,15 @@ def test_lists_that_were_asked_for_are_ready_in_the_program_that_takes_over():
     old, new = (load(POLICY, Engine.COMPILED).program for _ in range(2))
     facts = snapshot('has_role(User:u, "viewer", Doc:d)')
     for program in (old, old):
-        program.actors("User", "edit", entity("Doc:d"), facts, NOW, Budget(STEPS))
+        program.listed(
+            Listing.of_actors("User", "edit", entity("Doc:d")), facts, NOW, Budget(STEPS)
+        )
     new.prepare(old.asked)
     assert new.asked == old.asked
     there = pickle.loads(pickle.dumps(new))
-    found = there.actors("User", "edit", entity("Doc:d"), facts, NOW, Budget(STEPS))
+    found = there.listed(
+        Listing.of_actors("User", "edit", entity("Doc:d")), facts, NOW, Budget(STEPS)
+    )
     assert found == Listed("User", ("u",), is_any_except=False)
 
 
@@ -255,7 +278,9 @@ def test_lists_rest_while_they_build_what_they_look_up(action, context):
     budgets = Resting(), Resting()
     for budget in budgets:
         asked = facts.with_facts(context) if context else facts
-        found = program.resources(entity("User:u"), action, "Doc", asked, NOW, budget)
+        found = program.listed(
+            Listing.of_resources(entity("User:u"), action, "Doc"), asked, NOW, budget
+        )
         assert {*found.ids} == {doc.id for doc in docs}
     first, second = budgets
     assert first.before > 10 > second.before
@@ -276,7 +301,9 @@ def test_threads_list_at_once():
 
     def ask(number: int) -> int:
         action = "read" if number % 2 else "edit"
-        asked = program.resources(entity("User:u"), action, "Doc", facts, NOW, Budget(STEPS))
+        asked = program.listed(
+            Listing.of_resources(entity("User:u"), action, "Doc"), facts, NOW, Budget(STEPS)
+        )
         return len(asked.values)
 
     with ThreadPoolExecutor(8) as pool:

@@ -11,7 +11,7 @@ from report import Number
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.explain.explainer import Explainer
 from authz_service.engine.explain.lookups import Steps
-from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.program import Budget, Listed, Listing, Question
 from authz_service.errors import EvaluationLimitReached
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
@@ -210,16 +210,25 @@ class _Asked:
         assert knocking.is_any_except
         assert len(knocking.values) == readers, world.name
         assert set(knocking.values) == set(self._actors("read", folder).values)
-        actions = program.actions(reader, folder, world.facts, _NOW, Budget(_STEPS))
+        actions = program.listed(
+            Listing.of_actions(reader, folder, self._loaded.policy.actions["Folder"]),
+            world.facts,
+            _NOW,
+            Budget(_STEPS),
+        )
         assert actions.values == (string("read"),), world.name
 
     def _resources(self, action: str, actor: Value, steps: int = _STEPS) -> Listed:
         program = self._loaded.program
-        return program.resources(actor, action, "Folder", self._world.facts, _NOW, Budget(steps))
+        return program.listed(
+            Listing.of_resources(actor, action, "Folder"), self._world.facts, _NOW, Budget(steps)
+        )
 
     def _actors(self, action: str, folder: Value, steps: int = _STEPS) -> Listed:
         program = self._loaded.program
-        return program.actors("User", action, folder, self._world.facts, _NOW, Budget(steps))
+        return program.listed(
+            Listing.of_actors("User", action, folder), self._world.facts, _NOW, Budget(steps)
+        )
 
     def _limits(self) -> None:
         """With few steps there is the same answer or an error, also where the rule has a `not`."""

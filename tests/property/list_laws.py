@@ -7,10 +7,8 @@ from laws import STEPS, snapshots
 from random_scenes import Facts
 from schemas import NOW
 
-from authz_service.engine import listing
 from authz_service.engine.compiled import CompiledProgram
-from authz_service.engine.listing import Listing
-from authz_service.engine.program import Budget, Listed, Question
+from authz_service.engine.program import Budget, Listed, Listing, Question
 from authz_service.engine.reference import ReferenceProgram
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.polar.policy import Policy
@@ -23,9 +21,11 @@ def listings(policy: Policy, questions: Iterable[Question]) -> dict[str, Listing
     found = {}
     for actor, action, resource in questions:
         declared = policy.actions[resource.type]
-        found[f"{actor} {action} {resource.type}"] = listing.resources(actor, action, resource.type)
-        found[f"{actor.type} {action} {resource}"] = listing.actors(actor.type, action, resource)
-        found[f"{actor} ? {resource}"] = listing.actions(actor, resource, declared)
+        found[f"{actor} {action} {resource.type}"] = Listing.of_resources(
+            actor, action, resource.type
+        )
+        found[f"{actor.type} {action} {resource}"] = Listing.of_actors(actor.type, action, resource)
+        found[f"{actor} ? {resource}"] = Listing.of_actions(actor, resource, declared)
     return found
 
 
