@@ -136,7 +136,7 @@ def _grouped(
 
 def _is_gathered(column: Column) -> Work[bool]:
     for start in range(0, len(column), PART_ROWS):
-        if not ascends(column.codes[start : start + PART_ROWS + 1]):
+        if not ascends(column.codes[start : start + PART_ROWS + 1].tolist()):
             return False
         yield
     return True
@@ -229,4 +229,7 @@ def _among(column: Column, wanted: AbstractSet[int], start: int, stop: int) -> b
     codes = column.codes[start:stop]
     if codes.itemsize > 1:
         return bytes(map(wanted.__contains__, codes))
-    return codes.tobytes().translate(bytes(number in wanted for number in range(_BYTE)))
+    table = bytearray(_BYTE)
+    for code in wanted:
+        table[code] = 1
+    return codes.tobytes().translate(table)

@@ -6,7 +6,7 @@ and over a frozenset too large to copy the changes to it.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, compress, count, filterfalse
+from itertools import chain, filterfalse
 from operator import ge
 
 Member = int | tuple[int, ...]
@@ -49,6 +49,9 @@ def collecting(*, may_repeat: bool) -> Collecting:
         groups = list(map(members.__getitem__, map(slice, starts, ends)))
         if may_repeat and not _ascend(members, starts):
             groups = [tuple(dict.fromkeys(group)) for group in groups]
+        sizes = set(map(len, groups))
+        if min(sizes) > 1 and max(sizes) <= MOST_IN_TUPLE:
+            return list[Members](groups)
         return [
             group
             if 1 < len(group) <= MOST_IN_TUPLE
@@ -66,8 +69,8 @@ def _ascend(members: Sequence[Member], starts: Sequence[int]) -> bool:
 
     Rows in the order of the database pass, and it costs a fraction of looking for repetitions.
     """
-    falls = compress(count(1), map(ge, members, members[1:]))
-    return frozenset(starts).issuperset(falls)
+    falls = bytes(map(ge, members, members[1:]))
+    return falls.count(1) == sum(map(falls.__getitem__, [start - 1 for start in starts[1:]]))
 
 
 def changed(members: Members, changes: Mapping[Member, bool]) -> Members:

@@ -9,11 +9,13 @@ is free. Rows that come in bulk are not looked up, and get their slots when some
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
 from itertools import compress, count, islice, repeat
 from operator import mod
-from typing import Final
+from typing import Final, TypeVar
 
 Row = tuple[int, ...]
+Numbers = TypeVar("Numbers", "list[int]", "array[int]")
 
 _PART = 4096
 _FOUND_AT_ONCE = 1024
@@ -57,6 +59,20 @@ class Column:
 
     def copy(self) -> "Column":
         return Column(self.codes[:], self.ids.copy())
+
+    def in_order(self) -> "Column":
+        """Return the same ids for the same rows, with codes that have the order of the ids."""
+        if _ascend(self.ids):
+            return self
+        # In parts, as no other thread runs meanwhile.
+        ordered = Column(self.codes[:0], list(merge(*map(sorted, _parts(self.ids)))))
+        code_of = ordered._codes()
+        codes = array("I")
+        for ids in _parts(self.ids):
+            codes.extend(map(code_of.__getitem__, ids))
+        for part in _parts(self.codes):
+            ordered.codes.extend(map(codes.__getitem__, part))
+        return ordered
 
     def append(self, id: int) -> None:  # noqa: A002 - the word for it
         code_of = self._code_of
@@ -122,21 +138,23 @@ class Rows:
         return copy
 
     def gathered(self, position: int) -> "Rows":
-        """Return the same rows, those with the same id at `position` after each other."""
-        codes = self.columns[position].codes
-        if all(ascends(codes[at : at + _PART + 1]) for at in range(0, len(codes), _PART)):
-            return self
+        """Return the same rows in the order of the ids at `position`, which its codes have, too."""
+        ordered = [*self.columns]
+        key = ordered[position] = ordered[position].in_order()
+        codes = key.codes
+        if _ascend(codes):
+            return Rows.of(ordered)
         # First into buckets: sorting all at once would keep every other thread waiting.
-        buckets = [array("I") for _ in range((len(self.columns[position].ids) >> _BUCKET) + 1)]
+        buckets = [array("I") for _ in range((len(key.ids) >> _BUCKET) + 1)]
         for number, code in enumerate(codes):
             buckets[code >> _BUCKET].append(number)
-        columns = [(column.codes, array(column.codes.typecode)) for column in self.columns]
+        columns = [(column.codes, array(column.codes.typecode)) for column in ordered]
         for bucket in buckets:
             order = sorted(bucket, key=codes.__getitem__)
             for start in range(0, len(order), _PART):
                 for before, after in columns:
                     after.extend(map(before.__getitem__, order[start : start + _PART]))
-        pairs = zip(columns, self.columns, strict=True)
+        pairs = zip(columns, ordered, strict=True)
         return Rows.of([Column(after[:], column.ids) for (_, after), column in pairs])
 
     def add(self, row: Row) -> None:
@@ -236,10 +254,19 @@ class Rows:
         slots[slot] = 0
 
 
-def ascends(codes: "array[int]") -> bool:
-    """Say whether equal codes stand together and ascend. Costs a tenth of looking at each."""
-    some = codes.tolist()
+def ascends(some: list[int]) -> bool:
+    """Say whether equal numbers stand together and ascend. Costs a tenth of looking at each."""
     return some == sorted(some)
+
+
+def _ascend(numbers: "list[int] | array[int]") -> bool:
+    starts = range(0, len(numbers), _PART)
+    return all(ascends(list(numbers[at : at + _PART + 1])) for at in starts)
+
+
+def _parts(numbers: Numbers) -> Iterator[Numbers]:
+    for start in range(0, len(numbers), _PART):
+        yield numbers[start : start + _PART]
 
 
 def starts_of_runs(codes: "array[int]") -> list[int]:
