@@ -44,6 +44,7 @@ from authz_service.store.rows import (
     decode_facts,
     fact_decoder,
     fact_key,
+    pieces_of,
     split_values,
 )
 
@@ -358,7 +359,8 @@ def _filled(connection: Connection, store: int) -> Tables:
     filling = Filling(split_values)
     predicate = _next_predicate(connection, store, "")
     while predicate is not None:
-        for keys in _key_pages(connection, store, predicate):
+        pages = _key_pages(connection, store, predicate)
+        for keys in chain.from_iterable(map(pieces_of, pages)):
             for arity, columns in columns_of(keys):
                 filling.add((predicate, arity), columns)
         filling.end_predicate()
