@@ -1,6 +1,7 @@
 """Collections of members against plain sets, of all sizes, changed again and again."""
 
 from collections.abc import Mapping
+from itertools import accumulate, chain
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from authz_service.facts.members import (
     MOST_IN_TUPLE,
     Patched,
     changed,
+    collecting,
     collection,
     settled,
 )
@@ -47,6 +49,25 @@ def test_members_in_common(changes: Mapping[int, bool], others: frozenset[int]) 
     members = changed(collection(range(2 * MOST_COPIED)), {-30: True, **changes})
     assert isinstance(members, Patched)
     assert members.isdisjoint(others) == frozenset(members).isdisjoint(others)
+
+
+GROUP = st.lists(st.integers(-4, 4), min_size=1, max_size=4) | st.lists(
+    st.integers(0, 30), min_size=MOST_IN_TUPLE - 1, max_size=MOST_IN_TUPLE + 2
+)
+
+
+@given(st.lists(GROUP | GROUP.map(sorted), max_size=6), st.booleans())
+def test_collecting(groups: list[list[int]], may_repeat: bool) -> None:
+    if not may_repeat:
+        groups = [list(dict.fromkeys(group)) for group in groups]
+    members = tuple(chain.from_iterable(groups))
+    starts = list(accumulate(map(len, groups), initial=0))[:-1]
+
+    found = collecting(may_repeat=may_repeat)(members, starts)
+
+    wanted = [collection(list(dict.fromkeys(group))) for group in groups]
+    assert found == wanted
+    assert list(map(type, found)) == list(map(type, wanted))
 
 
 def test_a_large_collection_is_not_copied() -> None:

@@ -1,7 +1,7 @@
 """Rows against a plain set, where many hash alike."""
 
 from array import array
-from itertools import groupby, islice
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -53,8 +53,22 @@ def test_gathered_rows_are_the_same(
     assert len(gathered) == len(rows)
     assert sorted(gathered) == sorted(rows)
     assert all((row in gathered) == (row in rows) for _, row in steps)
-    seen = [value for value, _ in groupby(gathered.columns[position])]
-    assert len(seen) == len(set(seen))
+    key = gathered.columns[position]
+    assert list(key) == sorted(key)
+    assert list(key.codes) == sorted(key.codes)
+    assert set(key.ids) == set(rows.columns[position].ids)
+
+
+@pytest.mark.parametrize("count", [1, 4095, 4096, 4097, 10_000])
+def test_many_ids_are_brought_in_order(count: int) -> None:
+    ids = list(range(count, 0, -1))
+    rows = Rows(2, [(one, -one) for one in ids])
+
+    gathered = rows.gathered(0)
+
+    assert list(gathered) == [(one, -one) for one in reversed(ids)]
+    assert gathered.columns[0].ids == list(reversed(ids))
+    assert list(rows) == [(one, -one) for one in ids]
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 65_536, 65_537])

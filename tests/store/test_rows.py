@@ -9,13 +9,16 @@ import pytest
 from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value
 from authz_service.store.rows import (
+    BETWEEN_FACTS,
     Effect,
     Mark,
+    columns_of,
     columns_of_facts,
     decode_effects,
     decode_facts,
     encode_effects,
     fact_columns,
+    pieces_of,
 )
 
 PLAIN = "ab\u00e9\u2028\x7f\U0001f600,:]['%s"
@@ -53,6 +56,22 @@ def test_many_at_a_time(seed: int) -> None:
         wanted = [fact for fact in facts if fact.predicate == predicate]
         assert decode_facts(predicate, texts) == wanted
     assert decode_facts("p", []) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 900])
+@pytest.mark.parametrize("longest", [1, 40, 20_000])
+def test_pieces_are_all_facts_in_their_order(count: int, longest: int) -> None:
+    random = Random(count * longest)
+    rows = [
+        [f"User\x1f{'é' * random.randrange(longest)}{number}", f"Team\x1f{number % 7}"]
+        for number in range(count)
+    ]
+
+    pieces = list(pieces_of(BETWEEN_FACTS.join(map("\x1e".join, rows))))
+
+    found = [columns for piece in pieces for _, columns in columns_of(piece)]
+    assert [list(row) for columns in found for row in zip(*columns, strict=True)] == rows
+    assert all(len(piece) < 2**14 + longest + 100 for piece in pieces)
 
 
 @pytest.mark.parametrize(
