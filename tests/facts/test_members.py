@@ -56,8 +56,8 @@ GROUP = st.lists(st.integers(-4, 4), min_size=1, max_size=4) | st.lists(
 )
 
 
-@given(st.lists(GROUP | GROUP.map(sorted), max_size=6), st.booleans())
-def test_collecting(groups: list[list[int]], may_repeat: bool) -> None:
+@given(groups=st.lists(GROUP | GROUP.map(sorted), max_size=6), may_repeat=st.booleans())
+def test_collecting(groups: list[list[int]], *, may_repeat: bool) -> None:
     if not may_repeat:
         groups = [list(dict.fromkeys(group)) for group in groups]
     members = tuple(chain.from_iterable(groups))
