@@ -84,7 +84,8 @@ def main() -> None:
 def measured(place: Place, count: int, times: int) -> list[Target]:
     apart(write_file, place)
     ways: dict[str, Callable[[Place], float]] = {"bare": bare, "SQL": from_sql, "file": from_file}
-    seconds = {way: [apart(measure, place) for _ in range(times)] for way, measure in ways.items()}
+    turns = [{way: apart(measure, place) for way, measure in ways.items()} for _ in range(times)]
+    seconds = {way: [turn[way] for turn in turns] for way in ways}
     print(f"\n## {count:,} facts: seconds of CPU until they are there\n")
     for way, found in seconds.items():
         print(f"{way:12}" + "".join(f"{one:>10.2f}" for one in found))
