@@ -15,13 +15,12 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from types import CodeType
 from typing import Any, NamedTuple
 
 from authz_service.engine.compiler.differences import certain, differing, is_open
 from authz_service.engine.compiler.emit import Source, emit
-from authz_service.engine.compiler.functions import Behind
 from authz_service.engine.compiler.names import GLOBALS
 from authz_service.engine.compiler.normalise import normalise
 from authz_service.engine.compiler.plan import plan
@@ -42,7 +41,7 @@ from authz_service.engine.program import Budget, Listed, Listing, Query, Questio
 from authz_service.engine.queries.compiled import CompiledQueries
 from authz_service.engine.reference import ReferenceProgram, constants
 from authz_service.errors import EngineUnsupported
-from authz_service.facts.access import Demand
+from authz_service.facts.access import Demand, Walk
 from authz_service.facts.ids import FIRST_INTEGER, INTEGER_ZERO, TYPE_SHIFT, Ids
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import INTEGER, PRIMITIVE_TYPES, STRING, Value, quoted, string
@@ -52,12 +51,6 @@ from authz_service.polar.policy import Policy
 
 MAX_PREPARED = 100
 """So many kinds of questions are compiled before they are asked; each takes about 20 ms."""
-
-FEW_STARTS = 2000
-"""Of so few values it is found before they are asked about what walks from them come to ..."""
-
-_FEW_STEPS = 20_000
-"""... within so many steps, 5 ms. Cedar closes the hierarchy of its entities when they are loaded, too."""
 
 _TEXTS_AT_ONCE = 10_000
 """So many are read in half a millisecond."""
@@ -118,7 +111,6 @@ class _Compiled(NamedTuple):
     uses: frozenset[str]
     counts: bool
     keeps: bool
-    behind: tuple[tuple[Behind, Callable[..., object]], ...]
 
 
 class Module(NamedTuple):
@@ -234,7 +226,6 @@ class CompiledProgram:
         except StopIteration:
             raise budget.reached() from None
         if is_kept:
-            _walk_ahead(found, view)
             assert view.ready is not None
             view.ready[kind] = _ready(found, kind, view.ids)
         return permitted
@@ -377,9 +368,14 @@ class CompiledProgram:
         if module is not None:
             source, namespace = module.source, module.executed()
             self._namespaces.append(namespace)
-            behind = tuple((one, namespace[one.function]) for one in source.behind)
             answer = namespace[source.entry]
-            found = _Compiled(answer, source.uses, source.counts, source.keeps, behind)
+            found = _Compiled(answer, source.uses, source.counts, source.keeps)
+            if isinstance(kind, Kind):
+                asked = frozenset({kind.actor_type, kind.resource_type})
+                for function, reach, types in source.behind:
+                    # Most that pass on what they were asked are asked about nothing else.
+                    walk = Walk(types & asked or types, namespace[function])
+                    self.demand.walk(reach, walk)
         self._answers[kind] = found
         return found
 
@@ -409,19 +405,6 @@ def _texts(type_name: str, found: AbstractSet[int], ids: Ids, budget: Budget) ->
         texts += part
         budget.rest()
     return tuple(texts)
-
-
-def _walk_ahead(found: _Compiled, view: View) -> None:
-    """Find out where walks come to, if there are few values to begin with. Costs `_FEW_STEPS` at most."""
-    steps = iter(range(_FEW_STEPS))
-    for (_, reach, types), function in found.behind:
-        known = getattr(view, reach)
-        for start in chain.from_iterable(view.ids.few_of_type(name, FEW_STARTS) for name in types):
-            if known.get(start) is None:
-                try:
-                    function(view, steps, start, {})
-                except StopIteration:
-                    return
 
 
 def _unlike(

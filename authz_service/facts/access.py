@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from collections.abc import Set as AbstractSet
 from itertools import chain, count, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from authz_service.facts.fact import Fact
 from authz_service.facts.ids import Constant
@@ -30,6 +30,16 @@ _MOST_WORDS = 6
 
 Literal = Value | frozenset[Value]
 """A value, or some any of which will do."""
+
+
+class Walk(NamedTuple):
+    """What finds and keeps all that walks come to from an id: of a view, with steps, and a dict for itself.
+
+    Walks begin with values of `types`.
+    """
+
+    types: frozenset[str]
+    find: Callable[[Any, Iterator[object], int, dict[Hashable, Any]], object]
 
 
 class AccessPath(NamedTuple):
@@ -95,6 +105,8 @@ class Demand:
         self._accepted: dict[tuple[str | Value, ...], bool] = {}
         self.constants: dict[str, Constant] = {}
         self.reaches: dict[str, frozenset[tuple[str, int]]] = {}
+        self.walks: dict[str, tuple[Walk, ...]] = {}
+        """What finds what is kept under names of `reaches`. It is code, which is not pickled."""
         self._reached_by: dict[Hashable, str] = {}
 
     def reach(self, wish: str, edges: frozenset[tuple[str, int]], signature: Hashable) -> str:
@@ -109,6 +121,15 @@ class Demand:
             name = next(n for n in free if self.reaches.setdefault(n, edges) is edges)
             return self._reached_by.setdefault(signature, name)
         return self._reached_by[signature]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "walks": {}}
+
+    def walk(self, reach: str, walk: Walk) -> None:
+        """Let views take this walk ahead of the questions that need what it finds."""
+        known = self.walks.get(reach, ())
+        if all(walk.types != other.types for other in known):
+            self.walks[reach] = (*known, walk)
 
     def reaches_over(self, predicate: str, arity: int) -> list[str]:
         """Return the names of what was reached along facts of `predicate` with `arity` arguments."""

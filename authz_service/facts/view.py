@@ -17,6 +17,8 @@ Rule 2: of a path that no change touches, an attribute is the bound `get` of the
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from operator import length_hint
 from typing import Any, cast
 
 from authz_service.facts.access import AccessPath, Demand
@@ -36,6 +38,20 @@ _MOST_REACHED = 1_000_000
 
 _OF_A_SET = 5
 """... and as much as for so many for itself."""
+
+MOST_STARTS = 200_000
+"""What walks come to from so many values of a type is found before these are asked about, as other indexes are
+built; Cedar closes the hierarchy of its entities when they are loaded, too ..."""
+
+_STEPS_OF_START = 1000
+"""... if it takes no more steps from one of them, ..."""
+
+_STEPS_AT_ALL = 20_000
+_STEPS_FOR_EACH = 40
+"""... and from all of them no more than so many, and these for each."""
+
+_STEPS_AT_ONCE = 2000
+"""They take about a millisecond."""
 
 Get = Callable[[Key, Members], Members]
 _Groups = Mapping[Key, Mapping[Member, bool]]
@@ -70,6 +86,11 @@ class Reached:
         self._size = 0
         self.get = self._found.get
         """Return what is behind an id, itself included; None if that is not known."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether nothing is dropped soon for what is kept now."""
+        return self._size < _MOST_REACHED - _MOST_REACHED // 10
 
     def keep(self, start: int, found: AbstractSet[int]) -> None:
         """Remember that `found` is all that is behind `start`."""
@@ -139,17 +160,50 @@ class View(WholeView):
         return tuple(name for name in self._demand.names() if name in self.__dict__)
 
     def complete(self, names: Iterable[str] | None = None) -> None:
-        """Build what is missing of `names`, or of all paths that are demanded so far."""
-        for name in self._demand.names() if names is None else names:
-            getattr(self, name)
+        """Build what is missing of `names`, or of all that is demanded so far."""
+        for _ in self.completing(names):
+            pass
 
     def completing(self, names: Iterable[str] | None = None) -> Iterator[None]:
         """Do what `complete` does, and yield between parts of about a millisecond."""
-        for name in self._demand.names() if names is None else names:
-            if name not in self.__dict__:
-                if name in self._demand.paths:
+        demand = self._demand
+        wanted = (*demand.names(), *demand.reaches) if names is None else names
+        missing = [name for name in wanted if name not in self.__dict__]
+        for name in missing:
+            if name not in demand.reaches:
+                if name in demand.paths:
                     yield from self._source.building(name)
                 getattr(self, name)
+                yield
+        # Walks look up what is built now.
+        for name in missing:
+            if name in demand.reaches:
+                yield from self._walking(name, getattr(self, name))
+
+    def _walking(self, name: str, reached: "Reached") -> Iterator[None]:
+        """Find what walks come to, as far as that is little and `reached` keeps it."""
+        walks = self._demand.walks.get(name, ())
+        starts = [
+            (walk.find, start)
+            for walk in walks
+            for type_ in walk.types
+            for start in self.ids.few_of_type(type_, MOST_STARTS)
+        ]
+        left = _STEPS_AT_ALL + _STEPS_FOR_EACH * len(starts)
+        since = 0
+        for find, start in starts:
+            if left <= 0 or not reached.has_room:
+                return
+            if reached.get(start) is None:
+                steps = iter(range(_STEPS_OF_START))
+                # What needs more is left to the question that needs it.
+                with suppress(StopIteration):
+                    find(self, steps, start, {})
+                taken = _STEPS_OF_START - length_hint(steps)
+                left -= taken
+                since += taken
+            if since > _STEPS_AT_ONCE:
+                since = 0
                 yield
 
     def after(self, changes: Changes, since_base: Changes) -> "View":
@@ -201,6 +255,8 @@ class View(WholeView):
             else:
                 indexes.built[name] = settled(paths[name])
         view = view_of(tables, self._demand, indexes)
+        # The same facts with the same ids: what walks have reached is the same, too.
+        view.__dict__.update((name, paths[name]) for name in self._demand.reaches if name in paths)
         view.complete(indexes.built)
         return view
 

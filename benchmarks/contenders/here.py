@@ -12,14 +12,11 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value
 from authz_service.facts.view import View
-from contenders.contender import ROUNDS, Asked, Limits, Timed, one_by_one
+from contenders.contender import MOST_FOR_ROUNDS, ROUNDS, Asked, Limits, Timed, one_by_one
 from workloads.workload import Store, Workload
 
 NOW = 1_700_000_000
 BUDGET = Budget(2_000_000)
-
-# Larger stores take long to build, and are asked so many questions that one round is steady.
-MOST_FOR_ROUNDS = 5_000
 
 
 class Built(NamedTuple):

@@ -13,6 +13,7 @@ COMPILED_NAME = "compiled"
 VM_NAME = "oso VM"
 OBJECTS_NAME = OsoObjects.name
 CEDAR_NAME = "cedar"
+AGAIN_NAME = "cedar asked again"
 
 
 def contenders() -> tuple[list[Contender], list[str]]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from authz_service.engine.program import Question
 from authz_service.errors import EvaluationLimitReached
 from contenders.contender import Contender, Timed
-from contenders.installed import CEDAR_NAME, COMPILED_NAME, OBJECTS_NAME, VM_NAME
+from contenders.installed import AGAIN_NAME, CEDAR_NAME, COMPILED_NAME, OBJECTS_NAME, VM_NAME
 from measures.targets import Target
 from workloads.workload import Size, Store, Workload, store
 
@@ -55,6 +55,11 @@ class Cell(NamedTuple):
     def to_cedar(self) -> float | None:
         return self._to(CEDAR_NAME) if CEDAR_NAME in self.each else None
 
+    @property
+    def to_cedar_again(self) -> float | None:
+        """Return the ratio to Cedar asked what it was asked before."""
+        return self._to(AGAIN_NAME) if AGAIN_NAME in self.each else None
+
     def _to(self, name: str) -> float:
         pairs = zip(self.each[COMPILED_NAME], self.each[name], strict=True)
         return statistics.median(own / other for own, other in pairs)
@@ -91,6 +96,8 @@ def compare(contenders: Sequence[Contender], found: Iterable[Sample], times: int
         answered = _ask_all(contenders, sample, times)
         for name, timed in answered:
             costs[name].append(math.nan if timed is None else timed.cpu * 1e6)
+            if timed is not None and timed.again is not None:
+                costs[AGAIN_NAME].append(timed.again * 1e6)
         own = answered[0][1]
         assert own is not None
         latencies.extend(own.latencies)
@@ -147,7 +154,13 @@ def print_cell(cell: Cell, contenders: Sequence[Contender]) -> None:
     print(f"{cell.permitted:>8.1%}{costs}", end="")
     print(f"{percentile(cell.latencies, 50):>10.2f}", end="")
     print(f"{percentile(cell.latencies, 99):>10.2f}", end="")
-    print(f"{_ratio(cell.to_oso):>10}{_ratio(cell.to_cedar):>10}", flush=True)
+    print(f"{_ratio(cell.to_oso):>10}{_ratio(cell.to_cedar):>10}", end="")
+    if cell.to_cedar_again is not None:
+        print(
+            f"  (cedar asked again: {cell.costs[AGAIN_NAME]:.2f}, {cell.to_cedar_again:.4f})",
+            end="",
+        )
+    print(flush=True)
 
 
 def percentile(latencies: Sequence[int], percent: float) -> float:

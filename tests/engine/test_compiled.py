@@ -14,13 +14,13 @@ from threading import Barrier
 import pytest
 from examples import NOW, entity, fact, load, permits, snapshot
 
-import authz_service.engine.compiled as compiled_engine
 from authz_service.engine.compiler.order import MAX_LOOPS
 from authz_service.engine.compiler.plan import MAX_DEPTH
 from authz_service.engine.compiler.tabling import Tables
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.program import Budget, Listing, Question
 from authz_service.errors import EngineUnsupported, EvaluationLimitReached
+from authz_service.facts import view
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
@@ -146,7 +146,9 @@ def test_recursion_means_what_the_reference_says(policy, shape):
 
 @pytest.mark.parametrize("name", LINEAR)
 @pytest.mark.parametrize("use", ["checked", "listed", "denied"])
-def test_recursion_costs_what_it_visits(name, use):
+def test_recursion_costs_what_it_visits(name, use, monkeypatch):
+    # No walk is taken before the question.
+    monkeypatch.setattr(view, "MOST_STARTS", 0)
     loaded = compiled(AGREED[f"{name}, {use}"])
     end = "Doc:end" if use == "listed" else None
     costs = []
@@ -286,7 +288,7 @@ def test_few_walks_are_taken_ahead_of_the_questions_that_need_them(monkeypatch):
     question = "User:u read Doc:0"
     assert permits(loaded, facts, "User:u read Doc:100")
     few = steps_for(loaded, facts, question)
-    monkeypatch.setattr(compiled_engine, "FEW_STARTS", 100)
+    monkeypatch.setattr(view, "MOST_STARTS", 100)
     facts = FactSnapshot(facts)
     assert permits(loaded, facts, "User:u read Doc:100")
     many = steps_for(loaded, facts, question)
@@ -300,6 +302,69 @@ def test_few_walks_are_taken_ahead_of_the_questions_that_need_them(monkeypatch):
         above.changed({fact('has_role(User:v, "viewer", Doc:top)'): True}),
         "User:v read Doc:0",
     )
+
+
+PARENTS = (
+    'actor User {} resource Doc { roles = ["viewer"]; permissions = ["read"]; '
+    'relations = { parent: Doc }; role if role on "parent"; "read" if "viewer"; }'
+)
+
+
+def chains(length: int, number: int) -> FactSnapshot:
+    """Return facts about so many chains of documents, the user a viewer of the last one of each."""
+    facts = []
+    for name in range(number):
+        facts += [
+            fact(f'has_relation(Doc:{name}_{n}, "parent", Doc:{name}_{n + 1})')
+            for n in range(length)
+        ]
+        facts.append(fact(f'has_role(User:u, "viewer", Doc:{name}_{length})'))
+    return FactSnapshot(facts)
+
+
+def test_walks_are_taken_where_indexes_are_built_and_kept_by_a_merge():
+    loaded = compiled(PARENTS)
+    loaded.program.prepare(None)
+    few, reached = 10, 100
+    prepared = chains(reached, 2).prepared(loaded.program.demand)
+    merged = prepared.changed({fact('has_role(User:v, "viewer", Doc:1_50)'): True}).merged()
+    for facts in (prepared, merged):
+        # The first question of its kind, and another one.
+        for question in ("User:u read Doc:0_0", "User:u read Doc:1_0"):
+            found, steps = steps_for(loaded, facts, question)
+            assert found
+            assert steps < few
+    assert permits(loaded, merged, "User:v read Doc:1_0")
+    cut = merged.changed({fact('has_relation(Doc:1_10, "parent", Doc:1_11)'): False})
+    assert not permits(loaded, cut, "User:v read Doc:1_0")
+    assert steps_for(loaded, cut, "User:u read Doc:0_0")[1] > reached
+
+
+def test_walks_taken_ahead_are_bounded(monkeypatch):
+    """One that is long is left to its question, and none is taken when nothing more would be kept."""
+    loaded = compiled(PARENTS)
+    loaded.program.prepare(None)
+    demand = loaded.program.demand
+    monkeypatch.setattr(view, "_STEPS_OF_START", 100)
+    long_ = chains(110, 1).prepared(demand)
+    assert permits(loaded, long_, "User:u read Doc:0_110")
+    assert steps_for(loaded, long_, "User:u read Doc:0_50")[1] < 10
+    assert steps_for(loaded, long_, "User:u read Doc:0_0")[1] > 100
+    monkeypatch.setattr(view, "_MOST_REACHED", 1000)
+    full = chains(3, 300).prepared(demand)
+    [name] = demand.reaches
+    kept = getattr(full.view(demand), name)
+    assert not kept.has_room
+    assert kept.get(full.view(demand).ids.find(entity("Doc:0_0"))) is not None
+    assert steps_for(loaded, full, "User:u read Doc:299_0")[1] > 3
+
+
+def test_walks_are_taken_ahead_in_small_parts():
+    loaded = compiled(PARENTS)
+    loaded.program.prepare(None)
+    demand = loaded.program.demand
+    few, many = (sum(1 for _ in chains(100, n).preparing(demand)) for n in (1, 20))
+    assert many > few + 20
 
 
 # The work budget

@@ -25,11 +25,11 @@ from random_scenes import Facts, random_facts, random_kinds
 from schemas import NOW
 from shrinking import shrunk
 
-from authz_service.engine import compiled
 from authz_service.engine.engines import Engine, LoadedPolicy, loader
 from authz_service.engine.program import Budget, Program, Question
 from authz_service.engine.verification import STRANGER, named_values
 from authz_service.errors import AuthzError, EngineUnsupported, EvaluationLimitReached
+from authz_service.facts import view
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.snapshot import FactSnapshot
@@ -188,11 +188,11 @@ def _decider(text: str, engine: Engine) -> Decider:
     loaded = _loaded(text, engine)
     snapshots = lru_cache(maxsize=1)(FactSnapshot)
     # What large stores have to find out during a question is known before in small ones, unless ...
-    few_starts = compiled.FEW_STARTS if len(text) % 2 else 0
+    most_starts = view.MOST_STARTS if len(text) % 2 else 0
 
     def decide(question: Question, facts: Sequence[Fact]) -> bool | str:
         try:
-            with patch.object(compiled, "FEW_STARTS", few_starts):
+            with patch.object(view, "MOST_STARTS", most_starts):
                 return loaded.program.permits(
                     question, snapshots(tuple(facts)), NOW, Budget(ENOUGH_STEPS)
                 )

@@ -33,6 +33,7 @@ from authz_service.engine.compiler.narrow import Narrowed
 from authz_service.engine.compiler.rule_program import goals_of, with_goals
 from authz_service.engine.compiler.specialise import Specialiser, _Reached
 from authz_service.engine.program import Budget
+from authz_service.facts import access, view
 from authz_service.polar.goals import Atom, Conjunction, Negation, TypeTest, Variable
 
 STEPS = 300_000
@@ -500,7 +501,7 @@ def walks_keep_what_is_not_whole(patch):
 
     found = walks._Reaching._write_behind
     patch(compiled, "FEW", 0)
-    patch(compiled, "FEW_STARTS", 0)
+    patch(view, "MOST_STARTS", 0)
     patch(walks._Reaching, "_write_behind", written)
 
 
@@ -514,18 +515,20 @@ def walks_take_what_is_behind_another_value(patch):
         ]
 
     found = walks._Reaching._write_behind
-    patch(compiled, "FEW_STARTS", 0)
+    patch(view, "MOST_STARTS", 0)
     patch(walks._Reaching, "_write_behind", written)
 
 
 @variant
 def walks_found_ahead_begin_and_end_at_once(patch):
-    def walk_ahead(found, view):
-        for (_, reach, types), _ in found.behind:
-            for start in (one for name in types for one in view.ids.few_of_type(name, 2000)):
-                getattr(view, reach).keep(start, {start})
+    def walk(demand, reach, known):
+        def find(facts, steps, start, run):
+            getattr(facts, reach).keep(start, {start})
 
-    patch(compiled, "_walk_ahead", walk_ahead)
+        found(demand, reach, known._replace(find=find))
+
+    found = access.Demand.walk
+    patch(access.Demand, "walk", walk)
 
 
 @variant
