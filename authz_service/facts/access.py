@@ -63,12 +63,12 @@ class AccessPath(NamedTuple):
 
     def means(self, fact: Fact) -> bool:
         """Say whether a fact of this predicate and arity has one of the literals wherever there are any."""
-        return all(
-            fact.args[position] in literal
-            if isinstance(literal, frozenset)
-            else fact.args[position] == literal
-            for position, literal in self.literals
-        )
+        # A loop, as every write asks this of each fact for each path.
+        for position, literal in self.literals:
+            arg = fact.args[position]
+            if arg not in literal if isinstance(literal, frozenset) else arg != literal:
+                return False
+        return True
 
     def alike(self, fact: Fact) -> Iterator[Fact]:
         """Yield the facts that the path means and that are to it the same as `fact`, itself included."""
@@ -193,7 +193,7 @@ class Demand:
         named = self.named
         if named is None:
             return self.accepts(fact)
-        kind = (fact.predicate, *(arg if arg in named else arg.type for arg in fact.args))
+        kind = (fact.predicate, *[arg if arg in named else arg.type for arg in fact.args])
         known = self._accepted.get(kind)
         if known is None:
             known = self._accepted[kind] = self.accepts(fact)

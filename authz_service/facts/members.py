@@ -78,6 +78,12 @@ def changed(members: Members, changes: Mapping[Member, bool]) -> Members:
 
     Costs the size of a small collection, and of all changes so far to a large one.
     """
+    if len(changes) == 1 and isinstance(members, tuple):
+        # Most changes are of this kind: one more or less among a few.
+        ((member, is_in),) = changes.items()
+        if (member in members) is is_in:
+            return members
+        return collection((*members, member) if is_in else [m for m in members if m != member])
     added = [member for member, is_in in changes.items() if is_in and member not in members]
     removed = [member for member, is_in in changes.items() if not is_in and member in members]
     if not added and not removed:
@@ -86,6 +92,15 @@ def changed(members: Members, changes: Mapping[Member, bool]) -> Members:
         return _patched(members, frozenset(added), frozenset(removed))
     kept = filterfalse(frozenset(removed).__contains__, members) if removed else members
     return collection([*kept, *added])
+
+
+def is_same(members: Members, others: Members) -> bool:
+    """Say whether two collections have the same members. Costs nothing if one is over the other."""
+    if members is others:
+        return True
+    if len(members) != len(others) or isinstance(members, Patched) or isinstance(others, Patched):
+        return False
+    return frozenset(members) == frozenset(others)
 
 
 def settled(members: Members) -> Members:
@@ -133,5 +148,7 @@ def _patched(members: Members, added: frozenset[Member], removed: frozenset[Memb
     else:
         assert isinstance(members, frozenset)
         origin = members
+    if not added and not removed:
+        return origin
     patched = Patched(origin, added, removed)
     return patched if len(added) + len(removed) <= len(origin) // 4 else settled(patched)

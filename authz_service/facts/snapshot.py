@@ -1,7 +1,7 @@
 """FactSnapshot: all facts of a store at one revision, immutable, with views for programs.
 
-A snapshot is a base and one delta over it: what holds, or no more, of each fact that was written since
-the base was made. The base of a question with context facts is the snapshot itself. A later revision
+A snapshot is a base and one delta over it: the facts that hold and are not in the base, and those of the base
+that hold no more. What was written and taken back since is in neither. The base of a question with context facts is the snapshot itself. A later revision
 shares the base and takes the views along, at the cost of the delta; `merged` makes a new base.
 
 A snapshot never changes after it was made. Whoever holds one keeps a consistent view for as long as it
@@ -119,7 +119,11 @@ class FactSnapshot:
         for fact in inserted:
             for value in fact.args:
                 self._base.ids.add(value)
-        delta = {**self._delta, **changes}
+        delta = dict(self._delta)
+        for fact, holds in changes.items():
+            # INVARIANT: the delta has what is otherwise than in the base, so what changes again is as there.
+            if delta.pop(fact, None) is None:
+                delta[fact] = holds
         views = {demand: v.after(changes, delta) for demand, v in self._views.copy().items()}
         return self._made(self._base, delta, self._size + 2 * len(inserted) - len(changes), views)
 
@@ -204,6 +208,7 @@ class FactSnapshot:
         """
         before = origin._delta  # noqa: SLF001 - its own kind
         since = {f: holds for f, holds in self._delta.items() if before.get(f) is not holds}
+        since |= {f: not holds for f, holds in before.items() if f not in self._delta}
         rebased = merged.changed(since)
         for demand, view in self._views.copy().items():
             rebased.view(demand).complete(view.built())

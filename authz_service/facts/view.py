@@ -26,7 +26,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.grouping import Index, Key
 from authz_service.facts.ids import Ids
 from authz_service.facts.index import Indexes, projection
-from authz_service.facts.members import NONE, Member, Members, changed, settled
+from authz_service.facts.members import NONE, Member, Members, changed, is_same, settled
 from authz_service.facts.rows import Row
 from authz_service.facts.tables import Signature, Tables, signature_of
 
@@ -372,9 +372,14 @@ def _groups(
 
 
 def _replace(replaced: Index, get: Get, groups: _Groups) -> None:
+    """Change `replaced`, the members of keys that are others than `get` returns."""
     for key, changes in groups.items():
-        before = replaced.get(key)
-        replaced[key] = changed(get(key, NONE) if before is None else before, changes)
+        origin = get(key, NONE)
+        after = changed(replaced.get(key, origin), changes)
+        if is_same(after, origin):
+            replaced.pop(key, None)
+        else:
+            replaced[key] = after
 
 
 def _get_over(replaced: Index, get: Get) -> Get:
