@@ -1,7 +1,7 @@
 """What is asked of the stored facts (Write, Precondition), what it did, and what one revision did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -141,3 +141,41 @@ class ChangeBatch:
     event: StoreEvent | None = None
     store_number: int = 0
     committed_at: Instant = START
+
+    @property
+    def is_of_facts(self) -> bool:
+        """Whether it did nothing but to facts."""
+        return self.policy is None and self.event is None
+
+    @property
+    def size(self) -> int:
+        """How many facts it says something about."""
+        return len(self.inserted) + len(self.deleted) + len(self.expired) + len(self.expiries)
+
+
+def joined(batches: Sequence[ChangeBatch]) -> ChangeBatch:
+    """Return what these batches did together, which follow each other, are of facts, and of one store.
+
+    A fact that came and went in between is told as deleted, though it was not there before.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    became: dict[Fact, str] = {}
+    expiries: dict[Fact, Instant | None] = {}
+    for batch in batches:
+        for mark in ("inserted", "deleted", "expired"):
+            facts: frozenset[Fact] = getattr(batch, mark)
+            became.update(dict.fromkeys(facts, mark))
+            for fact in expiries.keys() & facts:
+                del expiries[fact]
+        expiries.update(batch.expiries)
+    marked: dict[str, set[Fact]] = {"inserted": set(), "deleted": set(), "expired": set()}
+    for fact, mark in became.items():
+        marked[mark].add(fact)
+    return replace(
+        batches[-1],
+        inserted=frozenset(marked["inserted"]),
+        deleted=frozenset(marked["deleted"]),
+        expired=frozenset(marked["expired"]),
+        expiries=expiries,
+    )

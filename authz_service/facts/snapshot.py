@@ -1,8 +1,9 @@
 """FactSnapshot: all facts of a store at one revision, immutable, with views for programs.
 
 A snapshot is a base and one delta over it: the facts that hold and are not in the base, and those of the base
-that hold no more. What was written and taken back since is in neither. The base of a question with context facts is the snapshot itself. A later revision
-shares the base and takes the views along, at the cost of the delta; `merged` makes a new base.
+that hold no more. What was written and taken back since is in neither. The base of a question with context
+facts is the snapshot itself. A later revision shares the base and takes the views along, at the cost of the
+delta; `merged` makes a new base.
 
 A snapshot never changes after it was made. Whoever holds one keeps a consistent view for as long as it
 likes, from any thread, without locks. Snapshots that come of one another share a table of ids.

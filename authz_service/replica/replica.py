@@ -2,6 +2,7 @@
 
 Rule 1: batches are applied whole, in order, each exactly once; a gap or a repetition is a fault that
     stops the replica, never a guess.
+    Those of facts that wait are applied together: the delta is copied once for all of them.
 Rule 2: readers never wait. What they see moves by one assignment from one revision to the next.
 Rule 3: `load` and `catch_up` run one at a time, outside of the event loop. Only they change anything.
 Rule 4: a copy is as fresh as the last look at the head after which all that it showed was applied; what counts
@@ -24,7 +25,7 @@ import structlog
 
 from authz_service.errors import Compacted, StoreNotFound, StoreUnavailable
 from authz_service.facts.access import Demand
-from authz_service.facts.change import ChangeBatch, StoreEvent
+from authz_service.facts.change import ChangeBatch, StoreEvent, joined
 from authz_service.facts.expiry import Expiries
 from authz_service.facts.instant import START, Instant, datetime_of, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
@@ -43,6 +44,9 @@ P = TypeVar("P")
 
 _PAUSE_SECONDS = 0.0005
 """So long whatever is made beside writes rests after each part, which takes as long."""
+
+_RUN_FACTS = 1000
+"""So many facts of several revisions are applied together; it takes some 20 ms."""
 
 _log = structlog.get_logger("authz.replica")
 
@@ -324,9 +328,23 @@ class Replica(Generic[P]):
 
     def _apply_up_to(self, head: Head) -> None:
         while self._applied.revision < head.revision:
-            for batch in self._following(head):
-                self._applied = self._after(self._applied, batch)
+            for run in _runs(self._following(head)):
+                self._check_next(run[0].revision)
+                self._apply(run)
                 self.pulse.beat()
+
+    def _check_next(self, revision: Revision) -> None:
+        applied = self._applied.revision
+        if revision != applied + 1:
+            raise ReplicaFault(f"revision {revision} in the log follows {applied}")
+
+    def _apply(self, run: Sequence[ChangeBatch]) -> None:
+        try:
+            self._applied = self._after(self._applied, joined(run))
+        except (ValueError, LookupError, TypeError):
+            # One of them is not understood, and those before it are applied.
+            for batch in run:
+                self._applied = self._after(self._applied, batch)
 
     def preparing(self, store: str, loaded: P) -> Iterator[None]:
         """Build the indexes that a policy demands, and yield between parts of about a millisecond.
@@ -354,8 +372,6 @@ class Replica(Generic[P]):
         return batches
 
     def _after(self, applied: Applied[P], batch: ChangeBatch) -> Applied[P]:
-        if batch.revision != applied.revision + 1:
-            raise ReplicaFault(f"revision {batch.revision} in the log follows {applied.revision}")
         states = dict(applied.states)
         if batch.event is StoreEvent.CREATED:
             states[batch.store] = self._created(applied, batch)
@@ -433,3 +449,26 @@ class Replica(Generic[P]):
 
     def _active(self, version: PolicyVersion | None) -> ActivePolicy[P] | None:
         return ActivePolicy(version, self._load_policy(version.files)) if version else None
+
+
+def _runs(batches: Iterable[ChangeBatch]) -> Iterator[Sequence[ChangeBatch]]:
+    """Yield batches that can be applied together: they follow each other, are of facts, and of one store."""
+    run: list[ChangeBatch] = []
+    size = 0
+    for batch in batches:
+        if run and (size + batch.size > _RUN_FACTS or not _goes_on(run[-1], batch)):
+            yield run
+            run, size = [], 0
+        run.append(batch)
+        size += batch.size
+    if run:
+        yield run
+
+
+def _goes_on(before: ChangeBatch, batch: ChangeBatch) -> bool:
+    return (
+        batch.revision == before.revision + 1
+        and batch.store == before.store
+        and batch.is_of_facts
+        and before.is_of_facts
+    )
