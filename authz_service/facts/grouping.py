@@ -7,7 +7,7 @@ Rule 2: rows that are gathered by key are cut into pieces. Rows in any other ord
 """
 
 from array import array
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import accumulate, chain, compress
 from operator import itemgetter
@@ -16,15 +16,13 @@ from typing import NamedTuple, TypeVar
 from authz_service.facts.access import AccessPath
 from authz_service.facts.members import Collecting, Member, Members, collecting
 from authz_service.facts.rows import Column, Rows, ascends, starts_of_runs
+from authz_service.facts.work import Work
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 Key = int | tuple[int, ...]
 Index = dict[Key, Members]
-
-Work = Generator[None, None, T]
-"""What returns a T in the end, and yields between parts of about a millisecond."""
 
 PART_ROWS = 2048
 

@@ -18,7 +18,6 @@ from authz_service.facts.grouping import (
     Index,
     Key,
     Selection,
-    Work,
     grouped,
     of_lists,
     parts_of,
@@ -28,6 +27,7 @@ from authz_service.facts.members import NONE, ONCE, Member, Members, collecting
 from authz_service.facts.rows import Column, Row, Rows
 from authz_service.facts.tables import Signature, Tables
 from authz_service.facts.value import Value
+from authz_service.facts.work import Work
 
 _INTEGERS = -1
 

@@ -75,9 +75,11 @@ class Column:
         return ordered
 
     def append(self, id: int) -> None:  # noqa: A002 - the word for it
+        if self._code_of is None:
+            for _ in self.opening():
+                pass
         code_of = self._code_of
-        if code_of is None:
-            code_of = self._code_of = self._codes()
+        assert code_of is not None
         code = code_of.get(id)
         if code is None:
             code = code_of[id] = len(self.ids)
@@ -86,17 +88,18 @@ class Column:
                 self.codes = array(_wide(len(self.ids)), self.codes)
         self.codes.append(code)
 
-    def settle(self) -> None:
-        """Free what only more rows would need."""
-        self._code_of = None
-
-    def _codes(self) -> dict[int, int]:
+    def opening(self) -> Iterator[None]:
+        """Make what `append` needs, and yield between parts, as no other thread runs meanwhile."""
         code_of: dict[int, int] = {}
-        # In parts, as no other thread runs meanwhile.
         for start in range(0, len(self.ids), _PART):
             some = self.ids[start : start + _PART]
             code_of.update(zip(some, range(start, start + len(some)), strict=True))
-        return code_of
+            yield
+        self._code_of = code_of
+
+    def settle(self) -> None:
+        """Free what only more rows would need."""
+        self._code_of = None
 
 
 class Rows:
@@ -186,6 +189,12 @@ class Rows:
             column.codes.pop()
         self._size -= 1
         self._free(slots, slot)
+
+    def opening(self) -> Iterator[None]:
+        """Make what `add` needs, which would make it at once, and yield between parts."""
+        yield from self.finding()
+        for column in self.columns:
+            yield from column.opening()
 
     def settle(self) -> None:
         """Free what only `add` needs; it makes it again."""

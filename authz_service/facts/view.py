@@ -29,6 +29,7 @@ from authz_service.facts.index import Indexes, projection
 from authz_service.facts.members import NONE, Member, Members, changed, is_same, settled
 from authz_service.facts.rows import Row
 from authz_service.facts.tables import Signature, Tables, signature_of
+from authz_service.facts.work import Work
 
 Changes = Mapping[Fact, bool]
 """What became of facts: they hold from now on, or no more."""
@@ -238,8 +239,8 @@ class View(WholeView):
                 paths.pop(name, None)
         return View(ids, self._demand, _Asked(self, shown), paths)
 
-    def merged(self, tables: Tables) -> "View":
-        """Return the view of `tables`, which hold what this view's base and changes do.
+    def merging(self, tables: Tables) -> Work["View"]:
+        """Return the view of `tables`, which hold what this view's base and changes do; yield between parts.
 
         Costs a copy of each touched index; the others are shared.
         """
@@ -254,6 +255,7 @@ class View(WholeView):
                 indexes.built[name] = _merged(index, replaced.get(name, {}))
             else:
                 indexes.built[name] = settled(paths[name])
+            yield
         view = view_of(tables, self._demand, indexes)
         # The same facts with the same ids: what walks have reached is the same, too.
         view.__dict__.update((name, paths[name]) for name in self._demand.reaches if name in paths)

@@ -32,6 +32,7 @@ from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.tables import Tables
+from authz_service.facts.work import done
 from authz_service.replica import snapshot_file
 from authz_service.replica.pulse import GivenUp, Pulse
 from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefused
@@ -412,8 +413,12 @@ class Replica(Generic[P]):
         if self._merge is None:
             for state in self._applied.states.values():
                 if state.facts.needs_merging:
-                    self._merge = _Merge(state, self._merging.submit(state.facts.merged))
+                    self._merge = _Merge(state, self._merging.submit(self._merged, state.facts))
                     return
+
+    def _merged(self, facts: FactSnapshot) -> FactSnapshot:
+        """Merge, and rest after each part: questions would wait for the lock at each of their small steps."""
+        return done(facts.merging(), lambda: self._is_closing.wait(_PAUSE_SECONDS))
 
     def _drop_merge(self) -> None:
         """Forget the merge under way, once nothing works at it any more."""

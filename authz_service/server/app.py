@@ -50,7 +50,7 @@ from authz_service.server.boundary import Boundary
 from authz_service.server.codec import DEFAULT_STORE
 from authz_service.server.fact_service import FactService
 from authz_service.server.follow import PolicyFollower
-from authz_service.server.garbage import uncollected
+from authz_service.server.garbage import collect_seldom, uncollected
 from authz_service.server.lists import ListRpcs
 from authz_service.server.moments import Moments
 from authz_service.server.policy_service import PolicyService
@@ -336,6 +336,7 @@ class Server:
 def prepare_process() -> None:
     """Set what holds for the whole of a process that serves."""
     sys.setswitchinterval(_SWITCH_SECONDS)
+    collect_seldom()
     keep_trimmed()
 
 
