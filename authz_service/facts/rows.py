@@ -14,6 +14,8 @@ from itertools import compress, count, islice, repeat
 from operator import mod
 from typing import Final, TypeVar
 
+from authz_service.facts.work import Work, done
+
 Row = tuple[int, ...]
 Numbers = TypeVar("Numbers", "list[int]", "array[int]")
 
@@ -66,7 +68,7 @@ class Column:
             return self
         # In parts, as no other thread runs meanwhile.
         ordered = Column(self.codes[:0], list(merge(*map(sorted, _parts(self.ids)))))
-        code_of = ordered._codes()
+        code_of = done(ordered._coding())
         codes = array("I")
         for ids in _parts(self.ids):
             codes.extend(map(code_of.__getitem__, ids))
@@ -76,8 +78,7 @@ class Column:
 
     def append(self, id: int) -> None:  # noqa: A002 - the word for it
         if self._code_of is None:
-            for _ in self.opening():
-                pass
+            done(self.opening())
         code_of = self._code_of
         assert code_of is not None
         code = code_of.get(id)
@@ -88,14 +89,17 @@ class Column:
                 self.codes = array(_wide(len(self.ids)), self.codes)
         self.codes.append(code)
 
-    def opening(self) -> Iterator[None]:
+    def opening(self) -> Work[None]:
         """Make what `append` needs, and yield between parts, as no other thread runs meanwhile."""
+        self._code_of = yield from self._coding()
+
+    def _coding(self) -> Work[dict[int, int]]:
         code_of: dict[int, int] = {}
         for start in range(0, len(self.ids), _PART):
             some = self.ids[start : start + _PART]
             code_of.update(zip(some, range(start, start + len(some)), strict=True))
             yield
-        self._code_of = code_of
+        return code_of
 
     def settle(self) -> None:
         """Free what only more rows would need."""
