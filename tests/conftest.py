@@ -1,4 +1,4 @@
-"""A real server over a real port for each test that asks for `service`."""
+"""A real server over a real port for each test that asks for `service`; how Hypothesis looks for examples."""
 
 import asyncio
 import threading
@@ -10,6 +10,7 @@ from pathlib import Path
 import authz
 import grpc
 import pytest
+from hypothesis import HealthCheck, settings
 
 from authz_service.engine.engines import Engine
 from authz_service.server.app import Server
@@ -30,6 +31,10 @@ class Service:
 
 
 log_to_stderr(LogLevel.ERROR)
+
+# How long examples take is measured where nothing else runs; on a busy machine it fails tests of what is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 class ServerThread:
