@@ -12,6 +12,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, string
 from authz_service.facts.view import Reached
+from authz_service.facts.work import done
 
 
 def accepts(_: Fact) -> bool:
@@ -137,3 +138,30 @@ def test_the_order_of_rows_does_not_matter(
             found = getattr(seen, name)(seen.ids.find(user), ())
             assert len(found) == len(set(found))
             assert set(map(seen.ids.value, found)) == expected[user]
+
+
+def test_what_was_taken_back_leaves_nothing() -> None:
+    added = STORED.changed({fact("likes", "a", "c"): True})
+    removed = STORED.changed({fact("likes", "a", "b"): False})
+
+    for back in (
+        added.changed({fact("likes", "a", "c"): False}),
+        removed.changed({fact("likes", "a", "b"): True}),
+    ):
+        # Without a delta there is nothing to merge.
+        assert back.merged() is back
+        assert set(back) == set(STORED)
+
+
+def test_a_merge_has_parts() -> None:
+    people = [f"p{number}" for number in range(1000)]
+    written = STORED.changed({fact("likes", "a", name): True for name in people})
+    parts = 0
+
+    def count() -> None:
+        nonlocal parts
+        parts += 1
+
+    merged = done(written.merging(), count)
+    assert set(merged) == set(written)
+    assert parts > len(people) / 100
