@@ -178,9 +178,13 @@ class CompiledProgram:
         actor_type, actor_text = actor
         resource_type, resource_text = resource
         view = facts.whole(self.demand)
-        kinds = None if view is None else view.ready
-        ready = None if kinds is None else kinds.get((actor_type, action, resource_type))
-        if view is None or ready is None:
+        if view is None or view.ready is None:
+            return self._permits_first(question, facts, now, budget)
+        try:
+            ready = view.ready[resource_type][action][actor_type]
+        except KeyError:
+            ready = None
+        if ready is None:
             return self._permits_first(question, facts, now, budget)
         answer, counts, keeps, find_actor, strange_actor, find_resource, strange_resource = ready
         actor_id = find_actor(actor_text)
@@ -202,7 +206,9 @@ class CompiledProgram:
         """See `Program.is_ready`. So it is from the second question of a kind on, if that names its action."""
         actor, action, resource = question
         view = facts.whole(self.demand)
-        return view is not None and (actor.type, action, resource.type) in (view.ready or ())
+        if view is None or view.ready is None:
+            return False
+        return actor.type in view.ready.get(resource.type, {}).get(action, {})
 
     def _permits_first(
         self, question: Question, facts: FactSnapshot, now: int, budget: Budget
@@ -217,17 +223,17 @@ class CompiledProgram:
         asked = [ids.add(value) for value in question.as_fact().args]
         if kind.action is not None:
             del asked[1]
-        is_kept = kind.action is not None and view.ready is not None
-        if is_kept:
+        action = kind.action if view.ready is not None else None
+        if action is not None:
             _complete(view, found, budget)
         steps = iter(budget.each)
         try:
             permitted: bool = found.answer(view, steps, now, {}, *asked)
         except StopIteration:
             raise budget.reached() from None
-        if is_kept:
-            assert view.ready is not None
-            view.ready[kind] = _ready(found, kind, view.ids)
+        if action is not None:
+            kept = view.kept(kind.resource_type, action)
+            kept[kind.actor_type] = _ready(found, kind, view.ids)
         return permitted
 
     def listed(self, asked: Listing, facts: FactSnapshot, now: int, budget: Budget) -> Listed:

@@ -19,7 +19,18 @@ from authz_service.facts.ids import Constant
 from authz_service.facts.value import Value
 
 VIEW_NAMES = frozenset(
-    {"after", "built", "complete", "completing", "ids", "merging", "ready", "whole", "with_facts"}
+    {
+        "after",
+        "built",
+        "complete",
+        "completing",
+        "ids",
+        "kept",
+        "merging",
+        "ready",
+        "whole",
+        "with_facts",
+    }
 )
 """What views have besides their paths; all else that is theirs begins with an underscore."""
 

@@ -15,7 +15,7 @@ Rule 2: of a path that no change touches, an attribute is the bound `get` of the
     one it is a function over two dicts, one more for context facts, however many changes there were.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from operator import length_hint
@@ -107,6 +107,10 @@ class Reached:
         self._found[start] = found
 
 
+Ready = dict[str, dict[str, dict[str, tuple[Any, ...]]]]
+"""By the type of a resource, an action and the type of an actor: to make and hash a tuple of them takes longer."""
+
+
 class WholeView:
     """A view that builds nothing: what is missing raises AttributeError.
 
@@ -114,7 +118,7 @@ class WholeView:
     """
 
     ids: Ids
-    ready: dict[Hashable, tuple[Any, ...]] | None
+    ready: Ready | None
     """What the program keeps here under what it has built all of; None if that is not worth it."""
 
 
@@ -155,6 +159,11 @@ class View(WholeView):
         whole = WholeView()
         whole.__dict__ = self.__dict__
         return whole
+
+    def kept(self, resource_type: str, action: str) -> dict[str, tuple[Any, ...]]:
+        """Return what of `ready` is about these, for each type of actors, to be added to."""
+        assert self.ready is not None
+        return self.ready.setdefault(resource_type, {}).setdefault(action, {})
 
     def built(self) -> tuple[str, ...]:
         """Return the names of the paths that are built."""
@@ -215,7 +224,10 @@ class View(WholeView):
         assert isinstance(self._source, _Written)
         # INVARIANT: what is marked as ready is built, so marks are copied first; and what is built is copied
         # before `replaced`, which a path enters first.
-        marked = dict(self.ready or {})
+        marked = {
+            resource_type: {action: actors.copy() for action, actors in actions.copy().items()}
+            for resource_type, actions in (self.ready or {}).copy().items()
+        }
         paths = {**self.__dict__.copy(), "ready": marked}
         source = _Written(self._source.indexes, since_base, self._source.replaced.copy())
         for signature, some in _shown(self._demand, self.ids, changes).items():
