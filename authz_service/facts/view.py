@@ -108,7 +108,7 @@ class Reached:
 
 
 Ready = dict[str, dict[str, dict[str, tuple[Any, ...]]]]
-"""By the type of a resource, an action and the type of an actor: to make and hash a tuple of them takes longer."""
+"""By the type of a resource, an action and the type of an actor; to make and hash a tuple takes longer."""
 
 
 class WholeView:
