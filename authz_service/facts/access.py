@@ -28,6 +28,7 @@ VIEW_NAMES = frozenset(
         "kept",
         "merging",
         "ready",
+        "walking",
         "whole",
         "with_facts",
     }

@@ -296,15 +296,22 @@ class Replica(Generic[P]):
         self._drop_merge()
         self._applied = Applied(incarnation, revision, states, fresh_as_of)
         self.stopped_at = None
-        # Questions do not need it, but the first write of each store would wait for it.
-        self._merging.submit(self._make_findable, [state.facts for state in states.values()])
+        # No question needs it, but the first write of each store would wait for what finds facts.
+        for state in states.values():
+            self._merging.submit(self._beside, state.facts.finding())
+        for state in states.values():
+            self._walk_ahead(state.facts, state.policy)
 
-    def _make_findable(self, snapshots: Sequence[FactSnapshot]) -> None:
-        for facts in snapshots:
-            for _ in facts.finding():
-                # Who needs the interpreter's lock, as each call to the database does, gets it without waiting.
-                if self._is_closing.wait(_PAUSE_SECONDS):
-                    return
+    def _walk_ahead(self, facts: FactSnapshot, policy: ActivePolicy[P] | None) -> None:
+        demand = self._demand_of(policy.loaded) if policy else None
+        if demand is not None:
+            self._merging.submit(self._beside, facts.walking(demand))
+
+    def _beside(self, work: Iterator[None]) -> None:
+        for _ in work:
+            # Who needs the interpreter's lock, as each call to the database does, gets it without waiting.
+            if self._is_closing.wait(_PAUSE_SECONDS):
+                return
 
     def catch_up(self) -> None:
         """Apply every batch up to the head of the database, as it is now or later.
@@ -405,6 +412,7 @@ class Replica(Generic[P]):
         if batch.policy:
             policy = self._active(batch.policy)
             facts = self._prepared(facts, policy)
+            self._walk_ahead(facts, policy)
         return replace(
             state,
             revision=batch.revision,

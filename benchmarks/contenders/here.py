@@ -88,6 +88,7 @@ def load_policy(workload: Workload, engine: Engine) -> LoadedPolicy:
 def build_view(program: Program, snapshot: FactSnapshot) -> View | None:
     """Build all indexes that `program` demands of `snapshot` so far, and return the view that has them.
 
+    What walks come to is found, too, as a server does after a load, beside the questions.
     Programs that demand none build what they need when they are asked.
     """
     demand = getattr(program, "demand", None)
@@ -95,4 +96,6 @@ def build_view(program: Program, snapshot: FactSnapshot) -> View | None:
         return None
     view = snapshot.view(demand)
     view.complete()
+    for _ in view.walking():
+        pass
     return view

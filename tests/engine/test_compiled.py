@@ -148,7 +148,7 @@ def test_recursion_means_what_the_reference_says(policy, shape):
 @pytest.mark.parametrize("use", ["checked", "listed", "denied"])
 def test_recursion_costs_what_it_visits(name, use, monkeypatch):
     # No walk is taken before the question.
-    monkeypatch.setattr(view, "MOST_STARTS", 0)
+    monkeypatch.setattr(view, "FEW_STARTS", 0)
     loaded = compiled(AGREED[f"{name}, {use}"])
     end = "Doc:end" if use == "listed" else None
     costs = []
@@ -288,7 +288,7 @@ def test_few_walks_are_taken_ahead_of_the_questions_that_need_them(monkeypatch):
     question = "User:u read Doc:0"
     assert permits(loaded, facts, "User:u read Doc:100")
     few = steps_for(loaded, facts, question)
-    monkeypatch.setattr(view, "MOST_STARTS", 100)
+    monkeypatch.setattr(view, "FEW_STARTS", 100)
     facts = FactSnapshot(facts)
     assert permits(loaded, facts, "User:u read Doc:100")
     many = steps_for(loaded, facts, question)
@@ -340,6 +340,25 @@ def test_walks_are_taken_where_indexes_are_built_and_kept_by_a_merge():
     assert steps_for(loaded, cut, "User:u read Doc:0_0")[1] > reached
 
 
+def test_walks_from_many_values_are_taken_beside_the_questions(monkeypatch):
+    monkeypatch.setattr(view, "FEW_STARTS", 100)
+    loaded = compiled(PARENTS)
+    loaded.program.prepare(None)
+    demand = loaded.program.demand
+    facts = chains(100, 2).prepared(demand)
+    assert steps_for(loaded, facts, "User:u read Doc:0_0")[1] > 100
+    later = facts.changed({fact('has_role(User:v, "viewer", Doc:1_50)'): True})
+    assert sum(1 for _ in facts.walking(demand)) > 1
+    # The facts that walks pass are the same later on, and with context facts about others.
+    with_context = later.with_facts([fact('has_role(User:w, "viewer", Doc:1_60)')])
+    for snapshot_, user in ((facts, "u"), (later, "v"), (with_context, "w")):
+        found, steps = steps_for(loaded, snapshot_, f"User:{user} read Doc:1_0")
+        assert found
+        assert steps < 10
+    elsewhere = later.with_facts([fact('has_relation(Doc:1_0, "parent", Doc:0_0)')])
+    assert steps_for(loaded, elsewhere, "User:u read Doc:1_0")[1] > 100
+
+
 def test_walks_taken_ahead_are_bounded(monkeypatch):
     """One that is long is left to its question, and none is taken when nothing more would be kept."""
     loaded = compiled(PARENTS)
@@ -363,7 +382,7 @@ def test_walks_are_taken_ahead_in_small_parts():
     loaded = compiled(PARENTS)
     loaded.program.prepare(None)
     demand = loaded.program.demand
-    few, many = (sum(1 for _ in chains(100, n).preparing(demand)) for n in (1, 20))
+    few, many = (sum(1 for _ in chains(100, n).walking(demand)) for n in (1, 20))
     assert many > few + 20
 
 

@@ -188,11 +188,11 @@ def _decider(text: str, engine: Engine) -> Decider:
     loaded = _loaded(text, engine)
     snapshots = lru_cache(maxsize=1)(FactSnapshot)
     # What large stores have to find out during a question is known before in small ones, unless ...
-    most_starts = view.MOST_STARTS if len(text) % 2 else 0
+    few_starts = view.FEW_STARTS if len(text) % 2 else 0
 
     def decide(question: Question, facts: Sequence[Fact]) -> bool | str:
         try:
-            with patch.object(view, "MOST_STARTS", most_starts):
+            with patch.object(view, "FEW_STARTS", few_starts):
                 return loaded.program.permits(
                     question, snapshots(tuple(facts)), NOW, Budget(ENOUGH_STEPS)
                 )

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Queue
 
 import pytest
 from writing import write
 
 from authz_service.errors import StoreNotFound
-from authz_service.facts import index, snapshot
-from authz_service.facts.access import AccessPath, Demand
+from authz_service.facts import index, snapshot, view
+from authz_service.facts.access import AccessPath, Demand, Walk
 from authz_service.facts.change import Delete, Insert
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
@@ -333,6 +334,35 @@ def test_indexes_of_a_policy_to_come_are_there_before_it(
     assert tagged(replica) == {Value("User", "alice"), Value("User", "bob")}
     with pytest.raises(StoreNotFound):
         replica.preparing("other", to_come)
+
+
+@pytest.mark.parametrize("is_published", [False, True], ids=["loaded", "published"])
+def test_walks_are_taken_after_a_load_and_a_new_policy(
+    store: FactStore, monkeypatch: pytest.MonkeyPatch, *, is_published: bool
+) -> None:
+    walked: Queue[int] = Queue()
+
+    def walking(files: Sequence[PolicyFile]) -> Demand:
+        demand = demanding(files)
+        reach = demand.reach("walk", frozenset({("tag", 1)}), "tags")
+        find = lambda _, steps, start, run: walked.put(start)  # noqa: ARG005, E731
+        demand.walk(reach, Walk(frozenset({"User"}), find))
+        return demand
+
+    monkeypatch.setattr(view, "FEW_STARTS", 0)
+    replica = Replica(store, walking, lambda demand: demand)
+    insert(store, "alice", "bob")
+    if not is_published:
+        publish(store, "tag")
+    replica.load()
+    if is_published:
+        publish(store, "tag")
+        replica.catch_up()
+    ids = replica.state("default").facts.tables().ids
+    users = {Value("User", "alice"), Value("User", "bob")}
+    assert {ids.value(walked.get(timeout=10)) for _ in users} == users
+    replica.close()
+    assert walked.empty()
 
 
 def merge_ends(replica: Replica[Demand]) -> None:

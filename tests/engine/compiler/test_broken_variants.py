@@ -501,7 +501,7 @@ def walks_keep_what_is_not_whole(patch):
 
     found = walks._Reaching._write_behind
     patch(compiled, "FEW", 0)
-    patch(view, "MOST_STARTS", 0)
+    patch(view, "FEW_STARTS", 0)
     patch(walks._Reaching, "_write_behind", written)
 
 
@@ -515,7 +515,7 @@ def walks_take_what_is_behind_another_value(patch):
         ]
 
     found = walks._Reaching._write_behind
-    patch(view, "MOST_STARTS", 0)
+    patch(view, "FEW_STARTS", 0)
     patch(walks._Reaching, "_write_behind", written)
 
 
