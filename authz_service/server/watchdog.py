@@ -66,7 +66,7 @@ class Watchdog:
                 if left > self._grace:
                     end_process("requests did not come to an end")
             elif silence >= patience:
-                _log.error("leaving service", cause="the follower of the log is dead or hung")
+                _say("leaving service", "the follower of the log is dead or hung")
                 left = _TICK_SECONDS
                 self._loop.call_soon_threadsafe(self._leave)
 
@@ -90,10 +90,12 @@ class _Silence:
 
 def end_process(cause: str) -> NoReturn:
     """End this process now, whatever hangs in it. What was acknowledged is on the disk."""
-    # The log may be what hangs.
-    said = threading.Thread(
-        target=_log.error, args=["ending this process"], kwargs={"cause": cause}, daemon=True
-    )
-    said.start()
-    said.join(1.0)
+    _say("ending this process", cause).join(1.0)
     os._exit(EXIT_HUNG)
+
+
+def _say(event: str, cause: str) -> threading.Thread:
+    """Write to the log, in a thread of its own: the log may be what hangs."""
+    saying = threading.Thread(target=_log.error, args=[event], kwargs={"cause": cause}, daemon=True)
+    saying.start()
+    return saying

@@ -89,6 +89,15 @@ def silent_database(is_ill: Callable[[], bool]) -> None:
 def full_pipe(is_ill: Callable[[], bool]) -> None:
     """As `starved_loop`, and whoever reads the log has gone to sleep, too."""
     starved_loop(is_ill)
+    _unread_log(is_ill)
+
+
+def full_pipe_and_hung_applier(is_ill: Callable[[], bool]) -> None:
+    hung_applier(is_ill)
+    _unread_log(is_ill)
+
+
+def _unread_log(is_ill: Callable[[], bool]) -> None:
     write = os.write
 
     class Blocked:
@@ -142,6 +151,7 @@ AILMENTS = {
         starved_loop,
         silent_database,
         full_pipe,
+        full_pipe_and_hung_applier,
         no_bound,
         ignored_demands,
         knows_every_event,

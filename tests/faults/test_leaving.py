@@ -94,6 +94,13 @@ def test_a_process_whose_loop_does_not_turn_ends(admit):
     at_once(check, ["starved_loop", "full_pipe"])
 
 
+def test_a_log_that_nobody_reads_keeps_no_process_from_leaving(admit):
+    patient = admit("full_pipe_and_hung_applier", shutdown_seconds=1)
+    patient.fall_ill()
+    assert patient.process.wait(20) == EXIT_HUNG
+    assert not patient.is_listening
+
+
 def test_without_the_watchdog_it_would_stay(admit):
     """The tests above can fail."""
 
