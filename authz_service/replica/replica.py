@@ -39,7 +39,8 @@ from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefus
 from authz_service.replica.trimming import trim
 from authz_service.replica.uptime import uptime
 from authz_service.store.fact_store import FactStore, utc_now
-from authz_service.store.reading import Head, RevisionUnreadable
+from authz_service.store.head import Head
+from authz_service.store.reading import RevisionUnreadable
 
 P = TypeVar("P")
 

@@ -57,6 +57,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def asking(self) -> Iterator[Engine]:
+        """Ask a single statement, which needs no transaction around it. Raises StoreUnavailable."""
+        self.prepare()
+        with self._translated(), self._serial:
+            self._check_open()
+            yield self.engine
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Run a transaction while nobody else writes. Raises StoreUnavailable.
 
@@ -83,8 +91,7 @@ class Database:
 
     @contextmanager
     def _begun(self, *, writing: bool) -> Iterator[Connection]:
-        if self._is_closed:
-            raise RuntimeError("the store is closed")
+        self._check_open()
         if writing and self._lost_disk is not None:
             raise StoreUnavailable(self._lost_disk)
         with (
@@ -93,6 +100,10 @@ class Database:
             connection.begin(),
         ):
             yield connection
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("the store is closed")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
-    Row,
     Select,
     StaticPool,
     Table,
@@ -38,6 +37,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from authz_service.errors import StoreUnavailable
+from authz_service.store.statement import driver_cursor
 
 TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is compared and ordered by its bytes in UTF-8; with SQLite that is the default."""
@@ -259,7 +259,9 @@ def insert_rows(connection: Connection, table: Table, rows: list[tuple[Any, ...]
     if connection.dialect.name == "postgresql":
         _copy(connection, table.name, rows)
     else:
-        connection.exec_driver_sql(_insertion(table, connection.dialect), rows)
+        statement = _insertion(table, connection.dialect)
+        with driver_cursor(connection, statement) as cursor:
+            cursor.executemany(statement, rows)
 
 
 @lru_cache(maxsize=32)
@@ -268,15 +270,11 @@ def _insertion(table: Table, dialect: Dialect) -> str:
 
 
 def _copy(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    # SQLAlchemy does not know of COPY.
     statement = f"COPY {table} FROM STDIN"
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except connection.dialect.loaded_dbapi.Error as error:
-        # SQLAlchemy does not know of COPY, so it does not translate its errors either.
-        raise DBAPIError(statement, None, error, hide_parameters=True) from error
+    with driver_cursor(connection, statement) as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 # One parameter for any number of keys: with one for each, most of the time goes by for the parameters.
@@ -295,10 +293,12 @@ _STORED_FACTS: Final = {
 
 def stored_facts(
     connection: Connection, store: int, predicate: str, keys: list[str]
-) -> Sequence[Row[str, Any, Any]]:
+) -> Sequence[tuple[str, Any, Any]]:
     """Return key, created and expires_at of those facts of `predicate` with one of `keys` that are stored."""
     wanted = (store, predicate, json.dumps(keys, ensure_ascii=False))
-    return connection.exec_driver_sql(_STORED_FACTS[connection.dialect.name], wanted).all()
+    statement = _STORED_FACTS[connection.dialect.name]
+    with driver_cursor(connection, statement) as cursor:
+        return list(cursor.execute(statement, wanted).fetchall())
 
 
 def tuples(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
@@ -369,7 +369,9 @@ def _on_sqlite_connect(connection: sqlite3.Connection, _record: ConnectionPoolEn
 
 def _on_sqlite_begin(connection: Connection) -> None:
     is_writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+    statement = "BEGIN IMMEDIATE" if is_writing else "BEGIN"
+    with driver_cursor(connection, statement) as cursor:
+        cursor.execute(statement)
 
 
 def _on_postgresql_connect(connection: Any, _record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg's

@@ -31,6 +31,7 @@ from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.store import dialect, reading, schema, tables, tenants, upkeep
 from authz_service.store.committer import Committer
 from authz_service.store.database import Database
+from authz_service.store.head import Head, ask_head, read_head
 from authz_service.store.pack import ActiveVersion, Pack, kept, store_number
 from authz_service.store.past import PastState, read_past
 from authz_service.store.policies import (
@@ -40,7 +41,7 @@ from authz_service.store.policies import (
     policy_version,
     publish,
 )
-from authz_service.store.reading import FactPage, Head, LogPage, StoredState
+from authz_service.store.reading import FactPage, LogPage, StoredState
 from authz_service.store.standbys import Standbys, has_reached
 from authz_service.store.writes import Written, named_facts, repeated, write_facts
 
@@ -129,8 +130,8 @@ class FactStore:
 
     def head(self) -> Head:
         """Return where the database stands. One row is read, so followers may ask often."""
-        with self._database.reading() as connection:
-            return reading.read_head(connection)
+        with self._database.asking() as engine:
+            return ask_head(engine)
 
     @property
     def incarnation(self) -> str:
@@ -146,7 +147,7 @@ class FactStore:
 
         def job(pack: Pack) -> str:
             schema.begin_life(pack.connection)
-            return reading.read_head(pack.connection).incarnation
+            return read_head(pack.connection).incarnation
 
         return self._committer.submit(job).result()
 
@@ -156,13 +157,13 @@ class FactStore:
         Raises StoreNotFound, RevisionUnknown and TokenOfAnotherStore.
         """
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             return token.checked(head.incarnation, store_number(connection, store), head.revision)
 
     def token(self, store: str) -> ConsistencyToken:
         """Return the token of `store` as it is now. Raises StoreNotFound."""
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             number = store_number(connection, store)
             return ConsistencyToken(head.incarnation, number, head.revision)
 
@@ -218,7 +219,7 @@ class FactStore:
         if request.idempotency_key is None:
             return None
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             number = store_number(connection, store)
             found = kept(connection, number, request.idempotency_key, self._now(head))
         return None if found is None else repeated(request, found, head.incarnation, number)
@@ -274,7 +275,7 @@ class FactStore:
         size: int = _EXPORTED_PAGE,
     ) -> FactPage:
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             number = store_number(connection, store)
             if revision is None:
                 revision = head.revision
@@ -320,7 +321,7 @@ class FactStore:
     def revision_at(self, instant: Instant) -> Revision:
         """Return the last revision that was committed at `instant` or before. Raises Compacted."""
         with self._database.reading() as connection:
-            return reading.revision_at(connection, reading.read_head(connection), instant)
+            return reading.revision_at(connection, read_head(connection), instant)
 
     def policy(self, store: str, version: int | None) -> PolicyVersion:
         """Return a version of the policy of `store`, the active one for None.
@@ -342,7 +343,7 @@ class FactStore:
     def policy_at(self, store: str, revision: Revision) -> PolicyVersion | None:
         """Return the policy that was active at `revision`. Raises Compacted and RevisionUnknown."""
         with self._database.reading() as connection:
-            reading.check_kept(reading.read_head(connection), revision)
+            reading.check_kept(read_head(connection), revision)
             return policy_version(connection, store_number(connection, store), None, revision)
 
     def past(self, state: ConsistencyToken, *, most: int) -> PastState:
@@ -352,7 +353,7 @@ class FactStore:
         Compacted and RevisionUnknown.
         """
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             tenants.require_store(connection, state.store)
             revision = state.checked(head.incarnation, state.store, head.revision)
             return read_past(connection, head, state.store, revision, most)
@@ -363,7 +364,7 @@ class FactStore:
 
     def _load(self) -> tuple[Head, tuple[StoredState, ...]]:
         with self._database.reading() as connection:
-            return reading.read_head(connection), tuple(reading.read_stores(connection))
+            return read_head(connection), tuple(reading.read_stores(connection))
 
     def _load_from_standby(self) -> tuple[Head, tuple[StoredState, ...]] | None:
         if not self._standbys:
@@ -397,7 +398,7 @@ class FactStore:
 
     def _changes_after(self, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             if revision < head.revision:
                 reading.check_kept(head, revision)
             try:
@@ -414,7 +415,7 @@ class FactStore:
         StoreNotFound, Compacted and RevisionUnknown.
         """
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             reading.check_kept(head, revision)
             number = store_number(connection, store)
             batches = reading.read_log(connection, revision, limit, number)
@@ -427,7 +428,7 @@ class FactStore:
         RevisionUnknown.
         """
         with self._database.reading() as connection:
-            head = reading.read_head(connection)
+            head = read_head(connection)
             revision = token.checked(head.incarnation, token.store, head.revision)
             reading.check_kept(head, revision)
             batches = reading.read_log(connection, revision, limit, token.store)
@@ -441,7 +442,7 @@ class FactStore:
         """Remove facts that have expired, in batches, and return how many. No decision changes."""
         removed = 0
         with self._database.reading() as connection:
-            if not upkeep.has_expired(connection, self._now(reading.read_head(connection))):
+            if not upkeep.has_expired(connection, self._now(read_head(connection))):
                 return 0
         while True:
             batch = self._committer.submit(
@@ -472,7 +473,7 @@ def _log_up_to(
     connection: Connection, revision: Revision, limit: int, shown: Head
 ) -> tuple[ChangeBatch, ...]:
     """Return what `changes_after` does, of a standby; nothing of what it has beyond what was shown."""
-    if revision < reading.read_head(connection).compacted_to:
+    if revision < read_head(connection).compacted_to:
         return ()
     batches = reading.read_log(connection, revision, min(limit, shown.revision - revision))
     return tuple(batch for batch in batches if batch.revision <= shown.revision)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Executable, and_, bindparam, delete, update
+from sqlalchemy import Connection, and_, bindparam, delete, update
 
 from authz_service.facts.change import AnyPattern
 from authz_service.facts.fact import Fact
@@ -18,16 +18,16 @@ from authz_service.store import tables
 from authz_service.store.dialect import insert_rows, stored_facts
 from authz_service.store.matching import matching
 from authz_service.store.rows import FactColumns, columns_of_facts, fact_decoder
+from authz_service.store.statement import Statement
 
-# Made once: making a statement takes longer than running it.
 _table = tables.facts
 _ROW: Final = and_(
     _table.c.store == bindparam("of_store"),
     _table.c.predicate == bindparam("of_predicate"),
     _table.c.key == bindparam("of_key"),
 )
-_DELETE: Final = delete(_table).where(_ROW)
-_UPDATE: Final = (
+_DELETE: Final = Statement(delete(_table).where(_ROW))
+_UPDATE: Final = Statement(
     update(_table).where(_ROW).values(created=bindparam("since"), expires_at=bindparam("until"))
 )
 
@@ -126,13 +126,9 @@ class Ledger:
                     deleted.append(place)
                 else:
                     changed.append({**place, "since": after.created, "until": after.expires_at})
-        self._execute(_DELETE, deleted)
-        self._execute(_UPDATE, changed)
+        _DELETE.run(self._connection, deleted)
+        _UPDATE.run(self._connection, changed)
         # In the order of the primary key, of which no two are equal: neighbours come to the same pages.
         inserted.sort()
         insert_rows(self._connection, tables.facts, inserted)
         insert_rows(self._connection, tables.past_facts, self._past)
-
-    def _execute(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(statement, rows)

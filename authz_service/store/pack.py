@@ -19,33 +19,39 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.store import tables
+from authz_service.store.dialect import insert_rows
+from authz_service.store.head import read_head
 from authz_service.store.ledger import Ledger
 from authz_service.store.rows import Effect, Kind, decode_effects, encode_effects
+from authz_service.store.statement import Statement
 
-# Made once: making a statement takes longer than running it.
-_HEAD: Final = select(tables.head)
-_STORE: Final = select(tables.stores.c.number).where(
-    tables.stores.c.name == bindparam("of_name"), tables.stores.c.deleted.is_(None)
+_STORE: Final = Statement(
+    select(tables.stores.c.number).where(
+        tables.stores.c.name == bindparam("of_name"), tables.stores.c.deleted.is_(None)
+    )
 )
-_LAST: Final = select(tables.stores.c.revision).where(
-    tables.stores.c.number == bindparam("of_store")
+_LAST: Final = Statement(
+    select(tables.stores.c.revision).where(tables.stores.c.number == bindparam("of_store"))
 )
-_POLICY_VERSION: Final = select(func.max(tables.policies.c.version)).where(
-    tables.policies.c.store == bindparam("of_store")
+_POLICY_VERSION: Final = Statement(
+    select(func.max(tables.policies.c.version)).where(
+        tables.policies.c.store == bindparam("of_store")
+    )
 )
-_KEPT: Final = select(tables.idempotency_keys.c.content, tables.idempotency_keys.c.written).where(
-    tables.idempotency_keys.c.store == bindparam("of_store"),
-    tables.idempotency_keys.c.key == bindparam("of_key"),
-    tables.idempotency_keys.c.kept_until > bindparam("instant"),
+_KEPT: Final = Statement(
+    select(tables.idempotency_keys.c.content, tables.idempotency_keys.c.written).where(
+        tables.idempotency_keys.c.store == bindparam("of_store"),
+        tables.idempotency_keys.c.key == bindparam("of_key"),
+        tables.idempotency_keys.c.kept_until > bindparam("instant"),
+    )
 )
-_INSERT_LOG: Final = insert(tables.changes)
-_SET_LAST: Final = (
+_SET_LAST: Final = Statement(
     update(tables.stores)
     .where(tables.stores.c.number == bindparam("of_store"))
     .values(revision=bindparam("last"))
 )
-_SET_HEAD: Final = update(tables.head).values(
-    revision=bindparam("reached"), committed_at=bindparam("instant")
+_SET_HEAD: Final = Statement(
+    update(tables.head).values(revision=bindparam("reached"), committed_at=bindparam("instant"))
 )
 
 # So many effects stand in one row of the log, so that no row is larger than a database allows.
@@ -66,15 +72,16 @@ class Pack:
     """One transaction that writes, at `instant`."""
 
     def __init__(self, connection: Connection, now: Instant) -> None:
-        head = connection.execute(_HEAD).one()
+        head = read_head(connection)
         self.connection = connection
         self.ledger = Ledger(connection)
         self.instant = Instant(max(now, head.committed_at))
-        self.incarnation: str = head.incarnation
-        self.compacted_to = Revision(head.compacted_to)
-        self.revision = Revision(head.revision)
+        self.incarnation = head.incarnation
+        self.compacted_to = head.compacted_to
+        self.revision = head.revision
         self._committed = self.revision
-        self._log: list[dict[str, Any]] = []
+        # Rows of `changes`, in the order of its columns.
+        self._log: list[tuple[Revision, int, int, Instant, str, str]] = []
         self._keys: dict[tuple[int, str], dict[str, Any]] = {}
         self._stores: dict[str, int] = {}
         self._policy_versions: dict[int, int] = {}
@@ -87,7 +94,7 @@ class Pack:
         comes by every token that was given out.
         """
         if store not in self._last:
-            last = self.connection.scalar(_LAST, {"of_store": store})
+            last = _LAST.scalar(self.connection, {"of_store": store})
             self._last[store] = Revision(last or 0)
         return ConsistencyToken(self.incarnation, store, self._last[store])
 
@@ -113,7 +120,7 @@ class Pack:
     def policy_version(self, store: int) -> int:
         """Return the active version of the policy of `store`, 0 if there is none."""
         if store not in self._policy_versions:
-            newest = self.connection.scalar(_POLICY_VERSION, {"of_store": store})
+            newest = _POLICY_VERSION.scalar(self.connection, {"of_store": store})
             self._policy_versions[store] = newest or 0
         return self._policy_versions[store]
 
@@ -131,16 +138,7 @@ class Pack:
         """Take the next revision, which does to `store` what the bodies say."""
         self.revision = self._last[store] = Revision(self.revision + 1)
         for part, body in enumerate(bodies):
-            self._log.append(
-                {
-                    "revision": self.revision,
-                    "part": part,
-                    "store": store,
-                    "committed_at": self.instant,
-                    "kind": kind.value,
-                    "body": body,
-                }
-            )
+            self._log.append((self.revision, part, store, self.instant, kind.value, body))
         return self.revision
 
     def advance_facts(self, store: int, effects: Sequence[Effect]) -> Revision:
@@ -158,9 +156,9 @@ class Pack:
         ).all()
         for body in bodies:
             yield from decode_effects(body)
-        for row in self._log:
-            if row["store"] == store and row["kind"] == Kind.FACTS.value:
-                yield from decode_effects(row["body"])
+        for _, _, of_store, _, kind, body in self._log:
+            if of_store == store and kind == Kind.FACTS.value:
+                yield from decode_effects(body)
 
     def kept(self, store: int, key: str) -> tuple[str, str] | None:
         """Return content and result of the write that had this idempotency key, if it is still kept."""
@@ -189,24 +187,24 @@ class Pack:
             self.connection.execute(insert(table), list(self._keys.values()))
         if self.revision == self._committed:
             return
-        self.connection.execute(_INSERT_LOG, self._log)
-        last = {row["store"]: row["revision"] for row in self._log}
-        self.connection.execute(
-            _SET_LAST, [{"of_store": store, "last": revision} for store, revision in last.items()]
+        insert_rows(self.connection, tables.changes, self._log)
+        last = {store: revision for revision, _, store, *_ in self._log}
+        _SET_LAST.run(
+            self.connection,
+            [{"of_store": store, "last": revision} for store, revision in last.items()],
         )
-        self.connection.execute(_SET_HEAD, {"reached": self.revision, "instant": self.instant})
+        _SET_HEAD.run(self.connection, [{"reached": self.revision, "instant": self.instant}])
 
 
 def kept(connection: Connection, store: int, key: str, instant: Instant) -> tuple[str, str] | None:
     """Return content and result of the write that had this idempotency key, if it is kept at `instant`."""
-    wanted = {"of_store": store, "of_key": key, "instant": instant}
-    row = connection.execute(_KEPT, wanted).one_or_none()
-    return None if row is None else (row.content, row.written)
+    rows = _KEPT.rows(connection, {"of_store": store, "of_key": key, "instant": instant})
+    return rows[0] if rows else None
 
 
 def store_number(connection: Connection, name: str) -> int:
     """Return the number of the store that has this name now. Raises StoreNotFound."""
-    number = connection.scalar(_STORE, {"of_name": name})
+    number = _STORE.scalar(connection, {"of_name": name})
     if number is None:
         message = f"there is no store `{name}`"
         raise StoreNotFound(message, field="store")

@@ -11,6 +11,7 @@ from authz_service.facts.instant import START, Instant
 from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import Revision
 from authz_service.store import reading, tables
+from authz_service.store.head import Head
 from authz_service.store.policies import policy_version
 from authz_service.store.rows import fact_decoder
 
@@ -32,7 +33,7 @@ class PastState:
 
 
 def read_past(
-    connection: Connection, head: reading.Head, store: int, revision: Revision, most: int
+    connection: Connection, head: Head, store: int, revision: Revision, most: int
 ) -> PastState:
     """Return what the store was at `revision`, by what was touched since if that is no more than `most` facts.
 
@@ -56,7 +57,7 @@ def read_past(
 
 
 def _touched(
-    connection: Connection, head: reading.Head, store: int, revision: Revision, most: int
+    connection: Connection, head: Head, store: int, revision: Revision, most: int
 ) -> set[Fact] | None:
     """Return the facts that were written after `revision`, None if they are more than `most`."""
     touched: set[Fact] = set()

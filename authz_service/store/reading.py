@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, groupby, repeat
 from operator import itemgetter
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from sqlalchemy import (
     Connection,
-    Row,
     Select,
     Table,
     bindparam,
@@ -33,6 +32,7 @@ from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.tables import Tables
 from authz_service.store import dialect, tables
+from authz_service.store.head import Head
 from authz_service.store.matching import conditions
 from authz_service.store.policies import policy_version
 from authz_service.store.rows import (
@@ -47,6 +47,7 @@ from authz_service.store.rows import (
     pieces_of,
     split_values,
 )
+from authz_service.store.statement import Statement
 
 _PAGE_FACTS = 4096
 """So many facts are taken over in a few milliseconds, in which no other thread runs."""
@@ -58,16 +59,6 @@ _AT_ONCE = 250
 _UNREADABLE = (ValueError, LookupError, TypeError)
 
 _EVENTS = {Kind.CREATED: StoreEvent.CREATED, Kind.DELETED: StoreEvent.DELETED}
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where the database stands: its life, its last revision and when that was committed."""
-
-    incarnation: str
-    revision: Revision
-    committed_at: Instant
-    compacted_to: Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +108,6 @@ class RevisionUnreadable(Exception):
         super().__init__(f"revision {revision} of the log is of a form that is not known here")
         self.revision = revision
         self.before = before
-
-
-# Asked fifty times a second.
-_HEAD_QUERY = select(tables.head)
-
-
-def read_head(connection: Connection) -> Head:
-    row = connection.execute(_HEAD_QUERY).one()
-    return Head(
-        row.incarnation,
-        Revision(row.revision),
-        Instant(row.committed_at),
-        Revision(row.compacted_to),
-    )
 
 
 def check_kept(head: Head, revision: Revision) -> None:
@@ -274,20 +251,33 @@ def select_at(
 
 
 @cache
-def _log_query(*, of_one_store: bool) -> Select[Any]:
-    """Return the query of `read_log`. It is built once, as that takes longer than to ask it."""
+def _log_query(*, of_one_store: bool) -> Statement:
+    """Return the query of `read_log`."""
     log = tables.changes
     # Not `revision + limit`: a reader would take a hole that long for the end of the log.
     wanted = select(log.c.revision).where(log.c.revision > bindparam("after")).distinct()
     if of_one_store:
         wanted = wanted.where(log.c.store == bindparam("store"))
     chosen = wanted.order_by(log.c.revision).limit(bindparam("most")).subquery()
-    return (
+    return Statement(
         select(log, tables.stores.c.name, tables.stores.c.deleted)
         .join(chosen, chosen.c.revision == log.c.revision)
         .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
         .order_by(log.c.revision, log.c.part)
     )
+
+
+class _LogRow(NamedTuple):
+    """A row of the log, and what its store is now."""
+
+    revision: int
+    part: int
+    store: int
+    committed_at: int
+    kind: str
+    body: str
+    name: str | None
+    deleted: int | None
 
 
 def read_log(
@@ -299,7 +289,8 @@ def read_log(
     Raises RevisionUnreadable.
     """
     query = _log_query(of_one_store=store is not None)
-    rows = connection.execute(query, {"after": revision, "most": limit, "store": store}).all()
+    wanted = {"after": revision, "most": limit, "store": store}
+    rows = map(_LogRow._make, query.rows(connection, wanted))
     batches: list[ChangeBatch] = []
     for number, group in groupby(rows, key=lambda row: row.revision):
         revision = Revision(number)
@@ -310,7 +301,7 @@ def read_log(
     return tuple(batches)
 
 
-def _batch(connection: Connection, revision: Revision, rows: Sequence[Row[Any]]) -> ChangeBatch:
+def _batch(connection: Connection, revision: Revision, rows: Sequence[_LogRow]) -> ChangeBatch:
     first = rows[0]
     kind = Kind(first.kind)
     name = first.name if first.name is not None else f"number {first.store}"

@@ -18,9 +18,9 @@ from sqlalchemy.exc import DBAPIError
 
 from authz_service.errors import StoreUnavailable
 from authz_service.facts.revision import Revision
-from authz_service.store import dialect, reading
+from authz_service.store import dialect
 from authz_service.store.database import Database
-from authz_service.store.reading import Head
+from authz_service.store.head import Head, read_head
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class Standbys:
         problem = ""
         try:
             with standby.database.reading() as connection:
-                head = reading.read_head(connection)
+                head = read_head(connection)
                 if not has_reached(head, shown.incarnation, shown.revision):
                     return None, False
                 return work(connection, head), True

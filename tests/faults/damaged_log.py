@@ -21,7 +21,7 @@ from authz_service.facts.value import Value
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.store.fact_store import FactStore
-from authz_service.store.reading import Head
+from authz_service.store.head import Head
 
 _EACH = 100
 """One in so many batches is damaged."""

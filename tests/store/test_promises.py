@@ -11,6 +11,7 @@ from world import World
 from authz_service.facts.expiry import Expiries
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.store import pack, policies, reading, rows, writes
+from authz_service.store.head import read_head
 from authz_service.store.ledger import Ledger, Stored
 from authz_service.store.pack import Pack
 
@@ -90,7 +91,7 @@ def reads_the_newest_instead_of_the_past(patch: pytest.MonkeyPatch) -> None:
     read_page = reading.read_page
 
     def newest(connection: object, store: int, pattern: object, moment: tuple, *rest: object):
-        head = reading.read_head(connection)
+        head = read_head(connection)
         return read_page(connection, store, pattern, (head.revision, moment[1]), *rest)
 
     patch.setattr(reading, "read_page", newest)

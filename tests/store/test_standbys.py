@@ -12,7 +12,7 @@ from authz_service.facts.revision import Revision
 from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store import fact_store, schema, standbys
 from authz_service.store.fact_store import FactStore
-from authz_service.store.reading import Head
+from authz_service.store.head import Head
 
 
 @pytest.fixture(scope="module")
