@@ -397,16 +397,22 @@ class FactStore:
         return found or self._changes_after(revision, limit)
 
     def _changes_after(self, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
+        try:
+            # Mostly there are writes, and a transaction would take longer than the statement in it.
+            with self._database.asking() as engine:
+                batches = reading.ask_log(engine, revision, limit)
+            return batches or self._read_changes_after(revision, limit)
+        except reading.RevisionUnreadable as error:
+            if not error.before:
+                raise
+            return error.before
+
+    def _read_changes_after(self, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
         with self._database.reading() as connection:
             head = read_head(connection)
             if revision < head.revision:
                 reading.check_kept(head, revision)
-            try:
-                return reading.read_log(connection, revision, limit)
-            except reading.RevisionUnreadable as error:
-                if not error.before:
-                    raise
-                return error.before
+            return reading.read_log(connection, revision, limit)
 
     def log(self, store: str, revision: Revision, *, limit: int = 1000) -> LogPage:
         """Return what happened to `store` after `revision`, at most `limit` batches.

@@ -4,7 +4,7 @@ A page goes on behind the last fact of the one before, in the order of predicate
 revision show each of its facts once, though every page is a transaction of its own, and nothing is held open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, groupby, repeat
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, overload
 
 from sqlalchemy import (
     Connection,
+    Engine,
     Select,
     Table,
     bindparam,
@@ -259,8 +260,9 @@ def _log_query(*, of_one_store: bool) -> Statement:
     if of_one_store:
         wanted = wanted.where(log.c.store == bindparam("store"))
     chosen = wanted.order_by(log.c.revision).limit(bindparam("most")).subquery()
+    kept = select(tables.head.c.compacted_to).scalar_subquery()
     return Statement(
-        select(log, tables.stores.c.name, tables.stores.c.deleted)
+        select(log, tables.stores.c.name, tables.stores.c.deleted, kept)
         .join(chosen, chosen.c.revision == log.c.revision)
         .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
         .order_by(log.c.revision, log.c.part)
@@ -268,7 +270,7 @@ def _log_query(*, of_one_store: bool) -> Statement:
 
 
 class _LogRow(NamedTuple):
-    """A row of the log, and what its store is now."""
+    """A row of the log, what its store is now, and from where on history is whole."""
 
     revision: int
     part: int
@@ -278,6 +280,7 @@ class _LogRow(NamedTuple):
     body: str
     name: str | None
     deleted: int | None
+    compacted_to: int
 
 
 def read_log(
@@ -291,28 +294,53 @@ def read_log(
     query = _log_query(of_one_store=store is not None)
     wanted = {"after": revision, "most": limit, "store": store}
     rows = map(_LogRow._make, query.rows(connection, wanted))
+    return _batches(rows, lambda row: _policy(connection, row))
+
+
+def ask_log(engine: Engine, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
+    """Return what `read_log` does, of all stores, if one statement tells all of it; else nothing.
+
+    It does not if a policy is among them, or if the log does not go back so far. Raises RevisionUnreadable.
+    """
+    wanted = {"after": revision, "most": limit}
+    rows = list(map(_LogRow._make, _log_query(of_one_store=False).ask(engine, wanted)))
+    if any(row.kind == Kind.POLICY or row.compacted_to > revision for row in rows):
+        return ()
+    return _batches(rows, lambda _: None)
+
+
+def _batches(
+    rows: Iterable[_LogRow], policy_of: Callable[[_LogRow], PolicyVersion | None]
+) -> tuple[ChangeBatch, ...]:
     batches: list[ChangeBatch] = []
     for number, group in groupby(rows, key=lambda row: row.revision):
         revision = Revision(number)
         try:
-            batches.append(_batch(connection, revision, list(group)))
+            some = list(group)
+            batches.append(_batch(revision, some, policy_of(some[0])))
         except _UNREADABLE as error:
             raise RevisionUnreadable(revision, tuple(batches)) from error
     return tuple(batches)
 
 
-def _batch(connection: Connection, revision: Revision, rows: Sequence[_LogRow]) -> ChangeBatch:
+def _policy(connection: Connection, row: _LogRow) -> PolicyVersion | None:
+    if row.kind != Kind.POLICY:
+        return None
+    policy = policy_version(connection, row.store, int(row.body))
+    # The policies of a store that was deleted are removed before its log is.
+    if policy is None and row.deleted is None:
+        raise LookupError(row.body)
+    return policy
+
+
+def _batch(
+    revision: Revision, rows: Sequence[_LogRow], policy: PolicyVersion | None
+) -> ChangeBatch:
     first = rows[0]
     kind = Kind(first.kind)
     name = first.name if first.name is not None else f"number {first.store}"
-    policy = None
     facts: dict[Mark, set[Fact]] = {mark: set() for mark in Mark}
     expiries: dict[Fact, Instant | None] = {}
-    if kind is Kind.POLICY:
-        policy = policy_version(connection, first.store, int(first.body))
-        # The policies of a store that was deleted are removed before its log is.
-        if policy is None and first.deleted is None:
-            raise LookupError(first.body)
     if kind is Kind.FACTS:
         for row in rows:
             for mark, fact, expires_at in decode_effects(row.body):

@@ -54,11 +54,12 @@ from authz_service.facts.change import (
 )
 from authz_service.facts.expiry import Expiries
 from authz_service.facts.fact import Fact, FactPattern
-from authz_service.facts.revision import ConsistencyToken
+from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import string
 from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store.pack import ActiveVersion
+from authz_service.store.upkeep import begin_compaction
 
 Promise = Callable[[World], None]
 PROMISES: list[Promise] = []
@@ -851,6 +852,24 @@ def the_past_can_be_asked(world: World) -> None:
     assert role("cyd") in facts_now(store, revision=4, instant=until)
     with pytest.raises(RevisionUnknown):
         store.read("default", revision=7)
+
+
+@promise
+def history_that_is_being_forgotten_is_not_told_any_more(world: World) -> None:
+    """Rows of it are still there, and perhaps not all of a revision."""
+    store = world.open()
+    for name in ("ann", "bob"):
+        write(store, *insert(role(name)))
+        world.passes(SECOND)
+    write(store, *insert(role("cyd")))
+    forget = store._committer.submit(lambda pack: begin_compaction(pack, world.instant()))
+    reached = forget.result()
+    assert reached == 2
+    for after in range(reached):
+        with pytest.raises(Compacted):
+            store.changes_after(Revision(after))
+    [batch] = store.changes_after(reached)
+    assert batch.inserted == {role("cyd")}
 
 
 @promise

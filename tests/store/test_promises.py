@@ -97,6 +97,10 @@ def reads_the_newest_instead_of_the_past(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reading, "read_page", newest)
 
 
+def tells_what_is_left_of_the_log(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reading._LogRow, "compacted_to", 0)
+
+
 def numbers_stores_alike(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pack, "store_number", lambda *_: 0)
 
@@ -117,6 +121,10 @@ BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], Promise]] = [
     (keeps_the_incarnation, promises.tokens_of_the_newer_life_are_refused_after_a_restore),
     (loses_the_ends_of_long_ids, promises.ids_are_kept_byte_for_byte),
     (reads_the_newest_instead_of_the_past, promises.the_past_can_be_asked),
+    (
+        tells_what_is_left_of_the_log,
+        promises.history_that_is_being_forgotten_is_not_told_any_more,
+    ),
     (numbers_stores_alike, promises.stores_are_isolated),
 ]
 
