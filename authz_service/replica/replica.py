@@ -299,14 +299,18 @@ class Replica(Generic[P]):
         self.stopped_at = None
         # No question needs it, but the first write of each store would wait for what finds facts.
         for state in states.values():
-            self._merging.submit(self._beside, state.facts.finding())
+            self._do_beside(state.facts.finding())
         for state in states.values():
             self._walk_ahead(state.facts, state.policy)
 
     def _walk_ahead(self, facts: FactSnapshot, policy: ActivePolicy[P] | None) -> None:
         demand = self._demand_of(policy.loaded) if policy else None
         if demand is not None:
-            self._merging.submit(self._beside, facts.walking(demand))
+            self._do_beside(facts.walking(demand))
+
+    def _do_beside(self, work: Iterator[None]) -> None:
+        """Do what nobody waits for, and whose failure nobody would hear of."""
+        self._merging.submit(self._beside, work).add_done_callback(_tell)
 
     def _beside(self, work: Iterator[None]) -> None:
         for _ in work:
@@ -355,6 +359,8 @@ class Replica(Generic[P]):
         try:
             self._applied = self._after(self._applied, joined(run))
         except (ValueError, LookupError, TypeError):
+            if len(run) == 1:
+                raise
             # One of them is not understood, and those before it are applied.
             for batch in run:
                 self._applied = self._after(self._applied, batch)
@@ -467,6 +473,11 @@ class Replica(Generic[P]):
 
     def _active(self, version: PolicyVersion | None) -> ActivePolicy[P] | None:
         return ActivePolicy(version, self._load_policy(version.files)) if version else None
+
+
+def _tell(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        _log.error("not made ahead of questions", reason="INTERNAL", exc_info=error)
 
 
 def _runs(batches: Iterable[ChangeBatch]) -> Iterator[Sequence[ChangeBatch]]:

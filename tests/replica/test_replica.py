@@ -6,6 +6,7 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
+from structlog.testing import capture_logs
 from writing import write
 
 from authz_service.errors import StoreNotFound
@@ -230,6 +231,24 @@ def test_a_policy_that_does_not_load_stops_before_its_revision(
         Replica(store, load_policy).load()
 
 
+def test_a_policy_that_does_not_load_is_loaded_once_a_round(store: FactStore) -> None:
+    loads = []
+
+    def load_never(files: Sequence[PolicyFile]) -> str:
+        loads.append(files)
+        raise ValueError(files)
+
+    replica = Replica(store, load_never)
+    replica.load()
+    insert(store, "alice")
+    publish(store, "one")
+    for number in (1, 2):
+        with pytest.raises(ValueError, match="one"):
+            replica.catch_up()
+        assert len(loads) == number
+        assert (replica.revision, replica.stopped_at) == (1, 2)
+
+
 def test_a_policy_that_could_not_be_loaded_is_tried_again(store: FactStore) -> None:
     outcomes = iter([PolicyBroken(), PolicyBroken(), "two"])
 
@@ -363,6 +382,38 @@ def test_walks_are_taken_after_a_load_and_a_new_policy(
     assert {ids.value(walked.get(timeout=10)) for _ in users} == users
     replica.close()
     assert walked.empty()
+
+
+def test_a_walk_ahead_that_fails_is_told_and_ends_nothing(
+    store: FactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trouble = RuntimeError("lost the way")
+
+    def walking(files: Sequence[PolicyFile]) -> Demand:
+        def find(*_: object) -> None:
+            raise trouble
+
+        demand = demanding(files)
+        reach = demand.reach("walk", frozenset({("tag", 1)}), "tags")
+        demand.walk(reach, Walk(frozenset({"User"}), find))
+        return demand
+
+    monkeypatch.setattr(view, "FEW_STARTS", 0)
+    replica = Replica(store, walking, lambda demand: demand)
+    insert(store, "alice")
+    publish(store, "tag")
+    with capture_logs() as lines:
+        replica.load()
+        publish(store, "tag label")
+        replica.catch_up()
+        replica._merging.submit(int).result(timeout=10)
+
+    told = [(line["log_level"], line["exc_info"]) for line in lines]
+    assert told == [("error", trouble)] * 2
+    insert(store, "bob")
+    replica.catch_up()
+    assert tagged(replica) == {Value("User", "alice"), Value("User", "bob")}
+    replica.close()
 
 
 def merge_ends(replica: Replica[Demand]) -> None:
