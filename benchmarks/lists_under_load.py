@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import multiprocessing
-import os
 import statistics
 import tempfile
 import time
@@ -40,7 +39,16 @@ from authz_service.server.moments import Moments
 from authz_service.store.fact_store import FactStore
 from measures.comparison import percentile
 from measures.targets import Target, print_targets
-from publish_under_load import PLANTED, Load, ask, authorize, fill, request, serving_process
+from publish_under_load import (
+    PLANTED,
+    Load,
+    ask,
+    authorize,
+    cpu_seconds,
+    fill,
+    request,
+    serving_process,
+)
 from workloads.workload import entity, has_role
 
 CLIENTS = 4
@@ -254,9 +262,9 @@ def _costs(port: int, process: int, documents: int) -> Costs:
 
 def _used(process: int, work: Callable[[], None], idle: float) -> float:
     """Return the seconds of CPU that the server spends on `work`, if it spends `idle` in each second anyway."""
-    began, before = time.monotonic(), _cpu_seconds(process)
+    began, before = time.monotonic(), cpu_seconds(process)
     work()
-    return _cpu_seconds(process) - before - idle * (time.monotonic() - began)
+    return cpu_seconds(process) - before - idle * (time.monotonic() - began)
 
 
 def _read_pages(channel: grpc.Channel, documents: int) -> None:
@@ -266,11 +274,6 @@ def _read_pages(channel: grpc.Channel, documents: int) -> None:
         count += sum(len(part.resource_ids) for part in parts)
         token = parts[-1].end.next_page_token
     assert count == documents
-
-
-def _cpu_seconds(process: int) -> float:
-    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _report(quiet: Load, meanwhile: Load, lists: int) -> None:

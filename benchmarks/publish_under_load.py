@@ -11,6 +11,7 @@ answer of one version that claims another one shows. Latencies count from when a
 import argparse
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +48,15 @@ PLANTED = 10**9
 _RULE = '  "change_owner" if "owner";\n'
 
 
-Authorize = aio.UnaryUnaryMultiCallable[pb.AuthorizeRequest, pb.AuthorizeResponse]
+Authorize = aio.UnaryUnaryMultiCallable[bytes, pb.AuthorizeResponse]
+"""A call with a question as it is sent."""
+
+
+class _Question(NamedTuple):
+    """What is sent, and who asks it."""
+
+    is_owner: bool
+    message: bytes
 
 
 class Answered(NamedTuple):
@@ -163,6 +173,12 @@ def serving_process(database: str, engine: Engine, folder: Path) -> Iterator[tup
             server.terminate()
 
 
+def cpu_seconds(process: int) -> float:
+    """Return the CPU that a process has taken."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -202,43 +218,50 @@ def authorize(channel: aio.Channel) -> Authorize:
     """Return the call itself, as the client would try again after an error."""
     return channel.unary_unary(
         "/authz.v1.AuthorizationService/Authorize",
-        request_serializer=pb.AuthorizeRequest.SerializeToString,
         response_deserializer=pb.AuthorizeResponse.FromString,
     )
 
 
 async def ask(authorize: Authorize, load: Load, pace: float, stop: asyncio.Event) -> None:
     """Ask at a steady pace, whether or not the answers keep up; wait for the last ones."""
+    questions = cycle(
+        [
+            _Question(is_owner, request(pair, is_owner=is_owner))
+            for pair in range(PAIRS)
+            for is_owner in (False, True)
+        ]
+    )
     due = time.perf_counter_ns()
     async with asyncio.TaskGroup() as group:
-        number = 0
         while not stop.is_set():
-            number += 1
             due += int(pace * 1e6)
             await asyncio.sleep(max(0, due - time.perf_counter_ns()) / 1e9)
-            group.create_task(_ask_once(authorize, number, due, load))
+            group.create_task(_ask_once(authorize, next(questions), due, load))
 
 
-async def _ask_once(authorize: Authorize, number: int, due: int, load: Load) -> None:
-    is_owner = number % 2 == 0
-    asked = request(number // 2 % PAIRS, is_owner=is_owner)
+async def _ask_once(authorize: Authorize, question: _Question, due: int, load: Load) -> None:
     try:
-        response = await authorize(asked, timeout=30)
+        response = await authorize(question.message, timeout=30)
     except aio.AioRpcError as error:
         load.errors.append(f"{error.code()}: {error.details()}")
         return
     permitted = response.decision == pb.DECISION_PERMIT
     taken = time.perf_counter_ns() - due
-    load.answers.append(Answered(is_owner, response.policy_version, permitted, taken))
+    load.answers.append(Answered(question.is_owner, response.policy_version, permitted, taken))
 
 
-def request(pair: int, *, is_owner: bool) -> pb.AuthorizeRequest:
-    user = _user(pair, is_owner=is_owner)
+def request(pair: int, *, is_owner: bool) -> bytes:
+    """Return the question whether one of a pair may change the owner of their document."""
+    return asked(_user(pair, is_owner=is_owner), entity("Document", PLANTED + pair))
+
+
+def asked(user: Value, document: Value) -> bytes:
+    """Return the question whether `user` may change the owner of `document`, as it is sent."""
     return pb.AuthorizeRequest(
         actor={"type": user.type, "id": user.id},
         action="change_owner",
-        resource={"type": "Document", "id": entity("Document", PLANTED + pair).id},
-    )
+        resource={"type": document.type, "id": document.id},
+    ).SerializeToString()
 
 
 async def _publish(client: authz.AsyncClient, seconds: float) -> list[float]:
