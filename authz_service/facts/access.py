@@ -73,15 +73,6 @@ class AccessPath(NamedTuple):
         """Whether several facts can tell the same."""
         return any(isinstance(literal, frozenset) for _, literal in self.literals)
 
-    def means(self, fact: Fact) -> bool:
-        """Say whether a fact of this predicate and arity has one of the literals wherever there are any."""
-        # A loop, as every write asks this of each fact for each path.
-        for position, literal in self.literals:
-            arg = fact.args[position]
-            if arg not in literal if isinstance(literal, frozenset) else arg != literal:
-                return False
-        return True
-
     def alike(self, fact: Fact) -> Iterator[Fact]:
         """Yield the facts that the path means and that are to it the same as `fact`, itself included."""
         literals = dict(self.literals)

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact, FactPattern
-from authz_service.facts.tables import Tables
+from authz_service.facts.tables import Tables, signature_of
 from authz_service.facts.value import Value
-from authz_service.facts.view import Changes, View, WholeView, view_of
+from authz_service.facts.view import Change, Changes, View, WholeView, view_of, with_rows
 from authz_service.facts.work import Work, done
 
 # Measured by benchmarks/facts_in_memory.py: a write copies the delta, a merge copies the base.
@@ -34,11 +34,21 @@ class FactSnapshot:
     __slots__ = ("_base", "_delta", "_size", "_views", "_wholes", "whole")
 
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
-        self._base: Tables | FactSnapshot = Tables(facts)
-        self._delta: Changes = {}
-        self._size = len(self._base)
-        self._views: dict[Demand, View] = {}
-        self._wholes: dict[Demand, WholeView] = {}
+        tables = Tables(facts)
+        self._set(tables, {}, len(tables), {})
+
+    def _set(
+        self,
+        base: "Tables | FactSnapshot",
+        delta: dict[Fact, bool],
+        size: int,
+        views: dict[Demand, View],
+    ) -> None:
+        self._base = base
+        self._delta = delta
+        self._size = size
+        self._views = views
+        self._wholes: dict[Demand, WholeView] = {d: view.whole() for d, view in views.items()}
         # An attribute and no method, as every question calls it.
         self.whole = self._wholes.get
         """Return the view of a demand for reading what is built of it; None if nothing is."""
@@ -114,20 +124,26 @@ class FactSnapshot:
         """
         if isinstance(self._base, FactSnapshot):
             return self._base.changed({**self._delta, **changes})
-        changes = {fact: holds for fact, holds in changes.items() if (fact in self) is not holds}
-        if not changes:
-            return self
-        inserted = [fact for fact, holds in changes.items() if holds]
-        for fact in inserted:
-            for value in fact.args:
-                self._base.ids.add(value)
-        delta = dict(self._delta)
+        add, holds_row = self._base.ids.add, self._base.has
+        delta = self._delta.copy()
+        changed: list[Change] = []
+        size = self._size
         for fact, holds in changes.items():
+            row = tuple(map(add, fact.args))
+            before = delta.get(fact)
+            if (holds_row(signature_of(fact), row) if before is None else before) is holds:
+                continue
             # INVARIANT: the delta has what is otherwise than in the base, so what changes again is as there.
-            if delta.pop(fact, None) is None:
+            if before is None:
                 delta[fact] = holds
-        views = {demand: v.after(changes, delta) for demand, v in self._views.copy().items()}
-        return self._made(self._base, delta, self._size + 2 * len(inserted) - len(changes), views)
+            else:
+                del delta[fact]
+            size += 1 if holds else -1
+            changed.append((fact, row, holds))
+        if not changed:
+            return self
+        views = {demand: v.after(changed, delta) for demand, v in self._views.copy().items()}
+        return self._made(self._base, delta, size, views)
 
     def view(self, demand: Demand) -> View:
         """Return what the program of `demand` sees; its paths are built on first use."""
@@ -141,7 +157,7 @@ class FactSnapshot:
         if isinstance(self._base, FactSnapshot):
             return self._base.view(demand).with_facts(self._delta)
         view = view_of(self._base, demand)
-        return view.after(self._delta, self._delta) if self._delta else view
+        return view.after(with_rows(self._delta, view.ids), self._delta) if self._delta else view
 
     def prepared(self, demand: Demand | None) -> "FactSnapshot":
         """Return this snapshot with all that is demanded so far built, and without other views."""
@@ -231,12 +247,8 @@ class FactSnapshot:
 
     @staticmethod
     def _made(
-        base: "Tables | FactSnapshot", delta: Changes, size: int, views: dict[Demand, View]
+        base: "Tables | FactSnapshot", delta: dict[Fact, bool], size: int, views: dict[Demand, View]
     ) -> "FactSnapshot":
-        made = FactSnapshot()
-        made._base = base
-        made._delta = delta
-        made._size = size
-        made._views = views
-        made._wholes.update((demand, view.whole()) for demand, view in views.items())
+        made = FactSnapshot.__new__(FactSnapshot)
+        made._set(base, delta, size, views)  # noqa: SLF001 - its own kind
         return made

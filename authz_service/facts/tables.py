@@ -48,11 +48,8 @@ class Tables:
         return tables
 
     def __contains__(self, fact: Fact) -> bool:
-        rows = self.by_signature.get(signature_of(fact))
-        if rows is None:
-            return False
         row = self.find(fact)
-        return row is not None and row in rows
+        return row is not None and self.has(signature_of(fact), row)
 
     def __iter__(self) -> Iterator[Fact]:
         return self.matching(FactPattern())
@@ -71,6 +68,11 @@ class Tables:
     def is_outgrown(self) -> bool:
         """Whether the ids have more than doubled since they were few enough."""
         return len(self.ids) > self._most_ids
+
+    def has(self, signature: Signature, row: Row) -> bool:
+        """Say whether there is a fact with this row of ids."""
+        rows = self.by_signature.get(signature)
+        return rows is not None and row in rows
 
     def find(self, fact: Fact) -> Row | None:
         """Return the row of `fact`, or None if some value has no id."""

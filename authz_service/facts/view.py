@@ -18,6 +18,7 @@ Rule 2: of a path that no change touches, an attribute is the bound `get` of the
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from functools import lru_cache
 from operator import length_hint
 from typing import Any, cast
 
@@ -59,7 +60,9 @@ _STEPS_AT_ONCE = 2000
 
 Get = Callable[[Key, Members], Members]
 _Groups = Mapping[Key, Mapping[Member, bool]]
-_Change = tuple[Fact, Row, bool]
+
+Change = tuple[Fact, Row, bool]
+"""What became of one fact, and the ids of its values."""
 
 
 def view_of(tables: Tables, demand: Demand, indexes: Indexes | None = None) -> "View":
@@ -228,7 +231,7 @@ class View(WholeView):
                 since = 0
                 yield
 
-    def after(self, changes: Changes, since_base: Changes) -> "View":
+    def after(self, changes: Iterable[Change], since_base: Changes) -> "View":
         """Return the view after `changes`; `since_base` are these and all that came before.
 
         Costs the changes, and for each touched path a copy of the dict of what was replaced before.
@@ -242,7 +245,9 @@ class View(WholeView):
         }
         paths = {**self.__dict__.copy(), "ready": marked}
         source = _Written(self._source.indexes, since_base, self._source.replaced.copy())
-        for signature, some in _shown(self._demand, self.ids, changes).items():
+        shows = self._demand.shows
+        shown = _by_table([change for change in changes if shows(change[0])])
+        for signature, some in shown.items():
             for name in self._demand.reaches_over(*signature):
                 paths[name] = Reached()
             for name, path in self._demand.paths_to(*signature):
@@ -254,7 +259,9 @@ class View(WholeView):
     def with_facts(self, facts: Iterable[Fact]) -> "View":
         """Return the view with context facts. Costs these; touched paths are built on first use."""
         ids = self.ids.child()
-        shown = _shown(self._demand, ids, dict.fromkeys(facts, True))
+        # What is not shown gets no ids.
+        seen = dict.fromkeys(filter(self._demand.shows, facts), True)
+        shown = _by_table(with_rows(seen, ids))
         paths = {**self.__dict__, "ready": None}
         for signature in shown:
             for name in self._demand.reaches_over(*signature):
@@ -339,7 +346,7 @@ class _Asked:
 
     __slots__ = ("_facts", "_under")
 
-    def __init__(self, under: View, facts: Mapping[Signature, Sequence[_Change]]) -> None:
+    def __init__(self, under: View, facts: Mapping[Signature, Sequence[Change]]) -> None:
         self._under = under
         self._facts = facts
 
@@ -360,25 +367,28 @@ class _Asked:
         return _get_over(replaced, cast("Get", current))
 
 
-def _shown(demand: Demand, ids: Ids, changes: Changes) -> dict[Signature, list[_Change]]:
-    """Return what the demand shows of `changes`, by table. Values that have no ids get them."""
-    found: dict[Signature, list[_Change]] = {}
-    for fact, holds in changes.items():
-        if demand.shows(fact):
-            change = fact, tuple(map(ids.add, fact.args)), holds
-            found.setdefault(signature_of(fact), []).append(change)
+def with_rows(changes: Changes, ids: Ids) -> list[Change]:
+    """Return `changes` with the ids of their values, which those get that have none."""
+    return [(fact, tuple(map(ids.add, fact.args)), holds) for fact, holds in changes.items()]
+
+
+def _by_table(changes: Iterable[Change]) -> dict[Signature, list[Change]]:
+    found: dict[Signature, list[Change]] = {}
+    for change in changes:
+        found.setdefault(signature_of(change[0]), []).append(change)
     return found
 
 
-def _of_table(view: View, path: AccessPath, changes: Changes) -> Sequence[_Change]:
-    signature = path.predicate, path.arity
-    some = {fact: holds for fact, holds in changes.items() if signature_of(fact) == signature}
-    return _shown(view._demand, view.ids, some).get(signature, ())  # noqa: SLF001 - this module's own
+def _of_table(view: View, path: AccessPath, changes: Changes) -> Sequence[Change]:
+    """Return those of `changes` that are shown and of the path's table."""
+    signature, shows = (path.predicate, path.arity), view._demand.shows  # noqa: SLF001 - this module's own
+    some = {f: holds for f, holds in changes.items() if signature_of(f) == signature and shows(f)}
+    return with_rows(some, view.ids)
 
 
 def _groups(
     path: AccessPath,
-    changes: Iterable[_Change],
+    changes: Iterable[Change],
     shows: Callable[[Fact], bool] | None = None,
 ) -> _Groups:
     """Return what becomes of the members of each key, `changes` being of the path's table.
@@ -386,15 +396,34 @@ def _groups(
     A member goes with the last of the facts that tell the same of it. `shows` knows which there are after the
     changes; it is needed only if some are gone.
     """
-    key_of, member_of = projection(path.key), projection(path.members)
+    for position, literal in path.literals:
+        if isinstance(literal, frozenset):
+            changes = [change for change in changes if change[0].args[position] in literal]
+        else:
+            changes = [change for change in changes if change[0].args[position] == literal]
+    key_of, member_of, has_choice = _reading(path)
+    if has_choice and shows is not None:
+        changes = [
+            (fact, row, holds or any(map(shows, path.alike(fact)))) for fact, row, holds in changes
+        ]
     groups: dict[Key, dict[Member, bool]] = {}
-    for fact, row, holds in changes:
-        if path.means(fact):
-            is_in = holds or (
-                path.has_choice and shows is not None and any(map(shows, path.alike(fact)))
-            )
-            groups.setdefault(key_of(row), {})[member_of(row)] = is_in
+    for _, row, holds in changes:
+        key = key_of(row)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = {member_of(row): holds}
+        else:
+            group[member_of(row)] = holds
     return groups
+
+
+@lru_cache(1000)
+def _reading(path: AccessPath) -> tuple[Callable[[Row], Key], Callable[[Row], Member], bool]:
+    """Return what takes the key and the member of a row, and whether several facts can tell the same.
+
+    To find that out takes longer than to look at a fact.
+    """
+    return projection(path.key), projection(path.members), path.has_choice
 
 
 def _replace(replaced: Index, get: Get, groups: _Groups) -> None:
