@@ -124,14 +124,15 @@ class FactSnapshot:
         """
         if isinstance(self._base, FactSnapshot):
             return self._base.changed({**self._delta, **changes})
-        add, holds_row = self._base.ids.add, self._base.has
+        find, add, has = self._base.find, self._base.ids.add, self._base.has
         delta = self._delta.copy()
         changed: list[Change] = []
         size = self._size
         for fact, holds in changes.items():
-            row = tuple(map(add, fact.args))
+            row = find(fact)
             before = delta.get(fact)
-            if (holds_row(signature_of(fact), row) if before is None else before) is holds:
+            was = (row is not None and has(signature_of(fact), row)) if before is None else before
+            if was is holds:
                 continue
             # INVARIANT: the delta has what is otherwise than in the base, so what changes again is as there.
             if before is None:
@@ -139,7 +140,7 @@ class FactSnapshot:
             else:
                 del delta[fact]
             size += 1 if holds else -1
-            changed.append((fact, row, holds))
+            changed.append((fact, tuple(map(add, fact.args)) if row is None else row, holds))
         if not changed:
             return self
         views = {demand: v.after(changed, delta) for demand, v in self._views.copy().items()}

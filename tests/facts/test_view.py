@@ -91,6 +91,20 @@ def test_what_was_merged_may_have_changed_again_meanwhile() -> None:
     assert list(map(view.ids.value, liked)) == [Value("User", "b")]
 
 
+def test_facts_of_new_values_need_not_be_looked_up() -> None:
+    stored = FactSnapshot([fact("likes", "a", "b")])
+    loaded = FactSnapshot.of(stored.tables().gathered({("likes", 2): 0}))
+    ids = loaded.tables().ids
+    before = len(ids)
+    written = loaded.changed({fact("likes", "a", "new"): True, fact("likes", "a", "never"): False})
+    assert not loaded.tables().is_findable
+    assert len(written) == 2
+    assert len(ids) == before + 1
+
+    assert written.changed({fact("likes", "a", "b"): True}) is written
+    assert loaded.tables().is_findable
+
+
 def test_what_is_reached_is_bounded(monkeypatch):
     monkeypatch.setattr(view, "_MOST_REACHED", 1000)
     reached = Reached()
