@@ -57,9 +57,6 @@ _PAUSE_SECONDS = 0.002
 GivenUp = Callable[[], bool]
 """Says whether nobody waits for what is being done any longer."""
 
-_FEW_FACTS = 100
-"""So few are checked in half a millisecond, which is no more than handing them to a thread takes."""
-
 _MOST_TRIES = 5
 """So many policies may be published while one write is checked."""
 
@@ -227,19 +224,13 @@ class PolicyAdministrationPoint:
         """Return the policy that can use what `request` inserts."""
         revision = self._replica.revision
         try:
-            return await self._checked_now(store, request)
+            return await asyncio.to_thread(_check, self._replica.state(store), request)
         except (NoPolicy, StoreNotFound, InvalidRequest):
             # The caller may know of a store or a policy that this process has not heard of yet.
             await self._follower.catch_up()
             if self._replica.revision == revision:
                 raise
-        return await self._checked_now(store, request)
-
-    async def _checked_now(self, store: str, request: WriteRequest) -> ActiveVersion:
-        state = self._replica.state(store)
-        if _size(request) <= _FEW_FACTS:
-            return _check(state, request)
-        return await asyncio.to_thread(_check, state, request)
+        return await asyncio.to_thread(_check, self._replica.state(store), request)
 
     async def _publish(
         self, store: str, files: Sequence[PolicyFile], loaded: LoadedPolicy, *, force: bool
@@ -277,11 +268,6 @@ class PolicyAdministrationPoint:
 
 def _active_version(state: StoreState[LoadedPolicy]) -> ActiveVersion:
     return ActiveVersion(state.number, state.policy.version.version if state.policy else 0)
-
-
-def _size(request: WriteRequest) -> int:
-    """Return how many facts `request` may insert, about."""
-    return sum(len(one.inserts) if isinstance(one, Replace) else 1 for one in request.writes)
 
 
 def _check(state: StoreState[LoadedPolicy], request: WriteRequest) -> ActiveVersion:
