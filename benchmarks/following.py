@@ -21,7 +21,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from itertools import cycle
+from itertools import chain, cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +50,8 @@ from workloads.workload import entity
 
 FACTS_A_SECOND = 2000
 FACTS_A_WRITE = 20
-DIFFERENT_FACTS = 10_000
+DIFFERENT_WRITES = 500
+KEPT_WRITES = 50
 AT_MOST_TIMES = 3
 AT_MOST_MS = 50
 GIVE_UP_SECONDS = 10
@@ -167,23 +168,32 @@ def _writing(port: int, seconds: float) -> Iterator[Writer]:
 
 
 def _write(pipe: Connection, port: int, seconds: float) -> None:
-    writes = [_steady_write(number) for number in range(DIFFERENT_FACTS * 2 // FACTS_A_WRITE)]
+    inserts, deletes = [
+        [_steady_write(kind, number) for number in range(DIFFERENT_WRITES)]
+        for kind in ("insert", "delete")
+    ]
+    # What is written is deleted later, so that each write changes something, and there is not ever more.
+    writes = list(
+        chain(*zip(inserts, deletes[-KEPT_WRITES:] + deletes[:-KEPT_WRITES], strict=True))
+    )
 
     async def write_when_told() -> int:
         async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            write = _writer(channel)
             await authorize(channel)(request(0, is_owner=True), timeout=300, wait_for_ready=True)
+            for each in inserts[-KEPT_WRITES:]:
+                await write(each, timeout=30)
             pipe.send("ready")
             assert pipe.recv() == "begin"
-            return await _write_steadily(_writer(channel), writes, seconds)
+            return await _write_steadily(write, writes, seconds)
 
     with frozen():
         pipe.send(asyncio.run(write_when_told()))
 
 
-def _steady_write(number: int) -> bytes:
-    """Return a write, as it is sent. What is written first is deleted later, so that there is not ever more."""
-    first = number * FACTS_A_WRITE // 2
-    kind = "insert" if number % 2 == 0 else "delete"
+def _steady_write(kind: str, number: int) -> bytes:
+    """Return a write, as it is sent."""
+    first = number * FACTS_A_WRITE
     facts = [{kind: _fact(first + more)} for more in range(FACTS_A_WRITE)]
     return WriteFactsRequest(writes=facts).SerializeToString()
 
@@ -196,21 +206,22 @@ def _writer(channel: aio.Channel) -> WriteFacts:
 
 
 async def _write_steadily(write: WriteFacts, writes: list[bytes], seconds: float) -> int:
-    """Write and delete facts at a steady pace, several writes at a time; return how many."""
-    written = 0
+    """Write and delete facts at a steady pace, several writes at a time; return how many there were."""
+    running: list[asyncio.Task[int]] = []
     given = cycle(writes)
     start = due = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         while due < start + seconds:
             due += FACTS_A_WRITE / FACTS_A_SECOND
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            group.create_task(_written(write, next(given)))
-            written += FACTS_A_WRITE
-    return written
+            running.append(group.create_task(_written(write, next(given))))
+    return sum(task.result() for task in running)
 
 
-async def _written(write: WriteFacts, facts: bytes) -> None:
-    await write(facts, timeout=30)
+async def _written(write: WriteFacts, facts: bytes) -> int:
+    """Return how many facts the write inserted or deleted."""
+    response = await write(facts, timeout=30)
+    return sum(one.inserted + one.deleted for one in response.counts)
 
 
 async def _ways(writing: int, answering: int, writes: int) -> list[float]:
