@@ -50,12 +50,19 @@ def boolean(truth: bool) -> Value:  # noqa: FBT001 - the value itself, not a fla
     return Value(BOOLEAN, "true" if truth else "false")
 
 
+def is_plain(text: str, most: int = MAX_ID_BYTES) -> bool:
+    """Say whether `text` is 1 to `most` printable characters of ASCII, with which nothing can be wrong."""
+    return 0 < len(text) <= most and text.isascii() and text.isprintable()
+
+
 def id_problem(text: str) -> str | None:
     """Say why `text` cannot be an id or a String, or return None if it can.
 
     Refused are the empty text, more than 512 bytes of UTF-8 and control characters (C0, DEL, C1),
     which storage engines and logs treat differently from one another.
     """
+    if is_plain(text):
+        return None
     if not text:
         return "is empty"
     size = len(text.encode("utf-8", "surrogatepass"))

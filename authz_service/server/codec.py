@@ -8,13 +8,13 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
 from typing import NoReturn
 
 from authz.v1 import authorization_service_pb2, fact_pb2, fact_service_pb2, policy_service_pb2
-from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf import timestamp_pb2
 
 from authz_service.engine.program import Question
 from authz_service.errors import (
@@ -47,10 +47,12 @@ from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.value import (
     MAX_NAME_BYTES,
     PRIMITIVE_TYPES,
+    STRING,
     Value,
     boolean,
     id_problem,
     integer,
+    is_plain,
     string,
 )
 
@@ -80,6 +82,9 @@ _EVENTS = {
     StoreEvent.CREATED: fact_service_pb2.STORE_EVENT_CREATED,
     StoreEvent.DELETED: fact_service_pb2.STORE_EVENT_DELETED,
 }
+
+# Of named tuples, in half the time that their own takes.
+_new = tuple.__new__
 
 # The years that both Timestamp and datetime can hold; nothing is stored before 1970.
 _SECONDS = range(253402300800)
@@ -162,10 +167,45 @@ def resource_id(text: str) -> str:
 
 
 def context_facts(message: WithContext) -> Sequence[Fact]:
-    check_count(len(message.context_facts), MAX_CONTEXT_FACTS, "context_facts")
+    facts = message.context_facts
+    if not facts:
+        return ()
+    check_count(len(facts), MAX_CONTEXT_FACTS, "context_facts")
     return [
-        fact(inner, f"context_facts[{index}]") for index, inner in enumerate(message.context_facts)
+        plain_fact(inner) or fact(inner, f"context_facts[{index}]")
+        for index, inner in enumerate(facts)
     ]
+
+
+def plain_fact(message: fact_pb2.Fact) -> Fact | None:
+    """Return what `fact` does if all texts are plain, as nearly always; None if that has to look closer.
+
+    It takes less than half of the time, as it names no fields.
+    """
+    # A slice: to walk over protobuf's own sequence takes longer, and ends in an exception.
+    predicate, args = message.predicate, message.args[: MAX_ARGS + 1]
+    if not (1 <= len(args) <= MAX_ARGS and is_plain(predicate, MAX_NAME_BYTES)):
+        return None
+    values: list[Value] = []
+    for arg in args:
+        match arg.WhichOneof("kind"):
+            case "entity":
+                entity = arg.entity
+                type_name, text = entity.type, entity.id
+                if not is_plain(type_name, MAX_NAME_BYTES) or type_name in PRIMITIVE_TYPES:
+                    return None
+            case "text":
+                type_name, text = STRING, arg.text
+            case "integer":
+                type_name, text = integer(arg.integer)
+            case "boolean":
+                type_name, text = boolean(arg.boolean)
+            case _:
+                return None
+        if not is_plain(text):
+            return None
+        values.append(_new(Value, (type_name, text)))
+    return _new(Fact, (predicate, tuple(values)))
 
 
 def fact(message: fact_pb2.Fact, field: str) -> Fact:
@@ -181,11 +221,13 @@ def write_request(message: fact_service_pb2.WriteFactsRequest) -> WriteRequest:
     if not message.writes:
         _missing("writes", "say which facts to insert or delete")
     check_count(len(message.writes), MAX_WRITES, "writes")
-    facts = sum(max(1, len(inner.replace.inserts)) for inner in message.writes)
-    check_count(facts, MAX_WRITES, "writes")
+    writes = message.writes[:]
+    replacements = [inner.replace for inner in writes if inner.HasField("replace")]
+    more = sum(max(0, len(replacement.inserts) - 1) for replacement in replacements)
+    check_count(len(writes) + more, MAX_WRITES, "writes")
     check_count(len(message.preconditions), MAX_PRECONDITIONS, "preconditions")
     return WriteRequest(
-        [_write(inner, f"writes[{index}]") for index, inner in enumerate(message.writes)],
+        [_write(inner, f"writes[{index}]") for index, inner in enumerate(writes)],
         [
             _precondition(inner, f"preconditions[{index}]")
             for index, inner in enumerate(message.preconditions)
@@ -371,9 +413,10 @@ def timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
     return message
 
 
-def duration(seconds: float) -> duration_pb2.Duration:
+def duration(seconds: float) -> Mapping[str, int]:
+    """Return the fields of a Duration."""
     whole = int(seconds)
-    return duration_pb2.Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
+    return {"seconds": whole, "nanos": int((seconds - whole) * 1e9)}
 
 
 def instant_message(instant: Instant | None) -> timestamp_pb2.Timestamp | None:
@@ -397,15 +440,18 @@ def _effects(batch: ChangeBatch) -> Iterator[tuple[str, Fact]]:
 
 def _write(message: fact_service_pb2.FactWrite, field: str) -> Write:
     operation = message.WhichOneof("operation")
-    if message.HasField("expires_at") and operation != "insert":
+    expires = message.HasField("expires_at")
+    if expires and operation != "insert":
         text = "only a fact that is inserted can expire"
         raise MalformedValue(text, field=f"{field}.expires_at")
     match operation:
         case "insert":
-            expires_at = _expiry(message, field)
-            return Insert(fact(message.insert, f"{field}.insert"), expires_at)
+            inserted = message.insert
+            expires_at = _expiry(message, field) if expires else None
+            return Insert(plain_fact(inserted) or fact(inserted, f"{field}.insert"), expires_at)
         case "delete":
-            return Delete(fact(message.delete, f"{field}.delete"))
+            deleted = message.delete
+            return Delete(plain_fact(deleted) or fact(deleted, f"{field}.delete"))
         case "delete_matching":
             return DeleteMatching(_to_delete(message.delete_matching, f"{field}.delete_matching"))
         case "replace":
@@ -446,7 +492,8 @@ def _precondition(message: fact_service_pb2.FactPrecondition, field: str) -> Pre
 
 
 def _stored(message: fact_pb2.StoredFact, field: str) -> Insert:
-    return Insert(fact(message.fact, f"{field}.fact"), _expiry(message, field))
+    found = plain_fact(message.fact) or fact(message.fact, f"{field}.fact")
+    return Insert(found, _expiry(message, field))
 
 
 def _expiry(
@@ -493,12 +540,15 @@ def value(message: fact_pb2.Value, field: str) -> Value:
 
 
 def _entity(message: fact_pb2.Entity, field: str) -> Value:
-    check_name(message.type, f"{field}.type")
-    if message.type in PRIMITIVE_TYPES:
-        text = f"`{message.type}` is not the type of an entity"
+    type_name, identifier = message.type, message.id
+    if not is_plain(type_name, MAX_NAME_BYTES):
+        check_name(type_name, f"{field}.type")
+    if type_name in PRIMITIVE_TYPES:
+        text = f"`{type_name}` is not the type of an entity"
         raise MalformedValue(text, field=f"{field}.type")
-    _check_id(message.id, f"{field}.id")
-    return Value(message.type, message.id)
+    if not is_plain(identifier):
+        _check_id(identifier, f"{field}.id")
+    return Value(type_name, identifier)
 
 
 def check_name(name: str, field: str) -> None:
