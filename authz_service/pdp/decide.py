@@ -9,17 +9,17 @@ Rule 3: on the event loop a question gets few steps. If these do not suffice, or
 import asyncio
 import math
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import count
 
 from authz_service.engine.engines import LoadedPolicy
 from authz_service.engine.program import Budget, Question
 from authz_service.errors import EvaluationLimitReached, InvalidRequest, NoPolicy, ReplicaStale
 from authz_service.facts.fact import Fact
-from authz_service.facts.instant import Instant, datetime_of, instant_of
+from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.pdp.long_work import LongWork
@@ -43,14 +43,19 @@ class Moment:
 
     state: StoreState[LoadedPolicy]
     policy: ActivePolicy[LoadedPolicy]
-    evaluated_at: datetime
+    evaluated_at: Instant
     age: float | None
     """How many seconds ago it was sure that the state has everything in it; None for a state of the past."""
 
     @property
     def facts(self) -> FactSnapshot:
         """The facts of the state that count at the time of evaluation."""
-        return self.state.facts_at(instant_of(self.evaluated_at))
+        return self.state.facts_at(self.evaluated_at)
+
+    @property
+    def second(self) -> int:
+        """The time of evaluation as programs take it, in whole seconds since the beginning of 1970."""
+        return self.evaluated_at // 1_000_000
 
     def facts_with(self, context_facts: Sequence[Fact]) -> FactSnapshot:
         """Return `facts` with `context_facts` added. Raises UnusableFact or UnknownType, naming the place."""
@@ -68,8 +73,8 @@ class Moment:
     @property
     def has_facts_ready(self) -> bool:
         """Whether `facts` costs little: nothing or not much has expired, or it was asked for before."""
-        state, instant = self.state, instant_of(self.evaluated_at)
-        return state.expiries.is_quick(state.facts, instant, _FEW_EXPIRED)
+        state = self.state
+        return state.expiries.is_quick(state.facts, self.evaluated_at, _FEW_EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,8 @@ class Decision:
     decision_id: str
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+def instant_now() -> Instant:
+    return Instant(time.time_ns() // 1000)
 
 
 class PolicyDecisionPoint:
@@ -93,11 +98,12 @@ class PolicyDecisionPoint:
         *,
         evaluation_steps: int,
         max_staleness: float = math.inf,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], Instant] = instant_now,
         age_clock: Callable[[], float] = uptime,
     ) -> None:
         self._replica = replica
         self.evaluation_steps = evaluation_steps
+        self._quick = Budget(min(_QUICK_STEPS, evaluation_steps))
         self._max_staleness = max_staleness
         self._clock = clock
         self._age_clock = age_clock
@@ -137,7 +143,7 @@ class PolicyDecisionPoint:
         self, state: StoreState[LoadedPolicy], instant: Instant, age: float | None = None
     ) -> Moment:
         """Return the moment at which `state`, one of the past, decides as it did then. Raises NoPolicy."""
-        return Moment(state, active_policy(state), datetime_of(instant), age)
+        return Moment(state, active_policy(state), instant, age)
 
     def has(self, store: str, token: ConsistencyToken) -> bool:
         """Say whether a token is of `store`, and of this life of the database. Raises StoreNotFound."""
@@ -178,9 +184,8 @@ class PolicyDecisionPoint:
             return None
         if not program.is_ready(question, moment.facts):
             return None
-        budget = Budget(min(_QUICK_STEPS, self.evaluation_steps))
         try:
-            return self._permits(moment, question, context_facts, budget)
+            return self._permits(moment, question, context_facts, self._quick)
         except EvaluationLimitReached:
             return None
 
@@ -188,8 +193,7 @@ class PolicyDecisionPoint:
         self, moment: Moment, question: Question, context_facts: Sequence[Fact], budget: Budget
     ) -> bool:
         facts = moment.facts_with(context_facts)
-        now = int(moment.evaluated_at.timestamp())
-        return moment.policy.loaded.program.permits(question, facts, now, budget)
+        return moment.policy.loaded.program.permits(question, facts, moment.second, budget)
 
     def close(self) -> None:
         """Let evaluations that run come to their end, and start no new ones."""

@@ -76,7 +76,7 @@ class Explanations:
             budget = self._budget(caller)
             facts = moment.facts_with(context_facts)
             program = moment.policy.loaded.program
-            if program.permits(question, facts, _seconds(moment), budget):
+            if program.permits(question, facts, moment.second, budget):
                 return self._permitted(moment, question, facts, most_proofs, budget)
             search = self._budget(caller, _SEARCH_STEPS)
             return self._denied(moment, question, facts, most_changes, budget, search)
@@ -112,7 +112,7 @@ class Explanations:
         budget: LongBudget,
     ) -> Explanation:
         explainer, steps = self._explainer(moment.policy.loaded), Steps(budget)
-        every = explainer.proofs(question, facts, _seconds(moment), steps)
+        every = explainer.proofs(question, facts, moment.second, steps)
         proofs: list[Proof] = []
         left = MAX_PROOF_STEPS
         is_cut = False
@@ -140,7 +140,7 @@ class Explanations:
         budget: LongBudget,
         search: LongBudget,
     ) -> Explanation:
-        explainer, now = self._explainer(moment.policy.loaded), _seconds(moment)
+        explainer, now = self._explainer(moment.policy.loaded), moment.second
         misses = explainer.misses(question, facts, now, Steps(budget))
         changes = explainer.changes(question, facts, now, most, Steps(search), budget)
         return Explanation(permitted=False, facts=facts, misses=misses, changes=changes)
@@ -161,7 +161,3 @@ def _left(steps: int, proof: Proof) -> int:
         message = f"the proof has more than {MAX_PROOF_STEPS} steps, too many to be told"
         raise EvaluationLimitReached(message)
     return steps - len(proof.steps)
-
-
-def _seconds(moment: Moment) -> int:
-    return int(moment.evaluated_at.timestamp())

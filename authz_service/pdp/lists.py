@@ -18,7 +18,7 @@ from typing import assert_never
 
 from authz_service.engine.program import Listing
 from authz_service.facts.fact import Fact
-from authz_service.facts.instant import Instant, instant_of
+from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.value import Value
 from authz_service.pdp.decide import Moment
@@ -113,7 +113,7 @@ class ListKey:
 
 def key_of(moment: Moment, wanted: AnyList, context_facts: tuple[Fact, ...]) -> ListKey:
     """Return what the list of `wanted` at `moment` is known by."""
-    return ListKey(moment.state.token, instant_of(moment.evaluated_at), wanted, context_facts)
+    return ListKey(moment.state.token, moment.evaluated_at, wanted, context_facts)
 
 
 class Lists:
@@ -180,7 +180,7 @@ def _made(
     moment: Moment, wanted: AnyList, context_facts: tuple[Fact, ...], steps: int, caller: Caller
 ) -> List:
     facts = moment.facts_with(context_facts)
-    now = int(moment.evaluated_at.timestamp())
+    now = moment.second
     budget = LongBudget(steps, caller, _LIMIT.format(steps))
     policy, program = moment.policy.loaded
     match wanted:

@@ -49,7 +49,7 @@ def _decided(
     caller: Caller,
 ) -> Sequence[Outcome]:
     facts = moment.facts_with(context_facts)
-    now = int(moment.evaluated_at.timestamp())
+    now = moment.second
     permits = moment.policy.loaded.program.permits
     outcomes: list[Outcome] = []
     for identifier in asked.ids:

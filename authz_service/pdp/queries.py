@@ -33,6 +33,6 @@ def _rows(
     moment: Moment, query: Query, context_facts: Sequence[Fact], steps: int, caller: Caller
 ) -> set[Row]:
     facts = moment.facts_with(context_facts)
-    now = int(moment.evaluated_at.timestamp())
+    now = moment.second
     budget = LongBudget(steps, caller, _LIMIT.format(steps))
     return moment.policy.loaded.program.query(query, facts, now, budget)

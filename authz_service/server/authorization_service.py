@@ -16,7 +16,7 @@ from authz_service.pdp.queries import Queries
 from authz_service.server import codec, explain, many
 from authz_service.server.boundary import Rpc, has_expired
 from authz_service.server.lists import ListRpcs
-from authz_service.server.moments import Moments
+from authz_service.server.moments import Moments, origin
 from authz_service.server.query import answer_messages, query
 from authz_service.telemetry import Telemetry
 
@@ -58,12 +58,9 @@ class AuthorizationService(AuthorizationServiceServicer):
         decision = await self._decide(moment, request)
         return pb.AuthorizeResponse(
             decision=_decision(decision),
-            consistency_token=str(moment.state.token),
-            policy_version=moment.policy.version.version,
-            evaluated_at=codec.timestamp(moment.evaluated_at),
             decision_id=decision.decision_id,
-            age=None if moment.age is None else codec.duration(moment.age),
             rules=await self._rules(moment, request, decision) if request.name_rules else (),
+            **origin(moment),
         )
 
     async def _rules(
@@ -88,10 +85,7 @@ class AuthorizationService(AuthorizationServiceServicer):
         )
         response = pb.ExplainResponse(
             decision=pb.DECISION_PERMIT if found.permitted else pb.DECISION_DENY,
-            consistency_token=str(moment.state.token),
-            policy_version=moment.policy.version.version,
-            evaluated_at=codec.timestamp(moment.evaluated_at),
-            age=None if moment.age is None else codec.duration(moment.age),
+            **origin(moment),
         )
         sent = frozenset(facts)
         stored = moment.facts
@@ -114,11 +108,8 @@ class AuthorizationService(AuthorizationServiceServicer):
         _check_deadline(context)
         return pb.BatchAuthorizeResponse(
             results=results,
-            consistency_token=str(moment.state.token),
-            policy_version=moment.policy.version.version,
-            evaluated_at=codec.timestamp(moment.evaluated_at),
-            age=None if moment.age is None else codec.duration(moment.age),
             many_decisions=decisions,
+            **origin(moment),
         )
 
     async def Query(  # noqa: N802

@@ -157,6 +157,8 @@ class Boundary(aio.ServerInterceptor):
         return stream
 
     def _around(self, method: str, behaviour: Any) -> Any:  # noqa: ANN401 - grpc's types
+        is_read = method.rpartition("/")[2] in _READS
+
         async def call(request: Any, rpc: Rpc) -> Any:  # noqa: ANN401
             start = time.perf_counter_ns()
             code, reason = "OK", ""
@@ -177,7 +179,7 @@ class Boundary(aio.ServerInterceptor):
             finally:
                 elapsed = time.perf_counter_ns() - start
                 self._telemetry.rpc_finished(method, code, elapsed)
-                _log_rpc(method, code, reason, elapsed, defect)
+                _log_rpc(method, code, reason, elapsed, defect, is_quiet=is_read and code == "OK")
 
         return call
 
@@ -214,13 +216,18 @@ def grpc_name(number: int) -> str:
 
 
 def _log_rpc(
-    method: str, code: str, reason: str, nanoseconds: int, defect: Exception | None
+    method: str,
+    code: str,
+    reason: str,
+    nanoseconds: int,
+    defect: Exception | None,
+    *,
+    is_quiet: bool,
 ) -> None:
     """Write one line for a request: answered reads at `debug`, defects as errors, all else at `info`."""
     ms = round(nanoseconds / 1e6, 3)
     if defect is not None:
         _log.error("rpc", method=method, code=code, reason=reason, ms=ms, exc_info=defect)
         return
-    is_quiet = code == "OK" and method.rpartition("/")[2] in _READS
     write = _log.debug if is_quiet else _log.info
     write("rpc", method=method, code=code, reason=reason, ms=ms)

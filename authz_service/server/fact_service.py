@@ -28,10 +28,10 @@ from authz_service.facts.change import (
     WriteOutcome,
     WriteRequest,
 )
-from authz_service.facts.instant import Instant, instant_of
+from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.pap.administration import FactsWritten, PolicyAdministrationPoint
-from authz_service.pdp.decide import utc_now
+from authz_service.pdp.decide import instant_now
 from authz_service.replica.follower import Follower
 from authz_service.replica.replica import Replica
 from authz_service.server import codec
@@ -127,7 +127,7 @@ class FactService(FactServiceServicer):
     ) -> AsyncIterator[pb.ExportFactsResponse]:
         store = codec.store_name(request.store)
         pattern = codec.pattern(request.pattern)
-        moment = codec.moment(request, instant_of(utc_now()))
+        moment = codec.moment(request, instant_now())
         revision, instant = await asyncio.to_thread(self._when, store, moment)
         export = await asyncio.to_thread(
             self._facts.export, store, pattern, revision=revision, instant=instant
@@ -166,7 +166,7 @@ class FactService(FactServiceServicer):
         store = codec.store_name(request.store)
         size = codec.page_size(request.page_size)
         pattern = codec.pattern(request.pattern)
-        moment = codec.moment(request, instant_of(utc_now()))
+        moment = codec.moment(request, instant_now())
         now = self._facts.token(store)
         read = (now.incarnation, now.store, pattern, moment)
         revision, instant = self._when(store, moment)

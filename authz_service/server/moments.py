@@ -1,6 +1,7 @@
 """Moments: what a request is answered by, once what it demands of the state is met."""
 
-from typing import Literal, Protocol
+from functools import lru_cache
+from typing import Any, Literal, Protocol
 
 from authz.v1 import authorization_service_pb2 as pb
 
@@ -10,7 +11,7 @@ from authz_service.errors import (
     RevisionUnknown,
     TokenOfAnotherStore,
 )
-from authz_service.facts.instant import instant_of
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.pdp.consistency import (
     AsOf,
     AtLeastAsFresh,
@@ -19,10 +20,12 @@ from authz_service.pdp.consistency import (
     Freshness,
     FullyConsistent,
 )
-from authz_service.pdp.decide import Moment, PolicyDecisionPoint, utc_now
+from authz_service.pdp.decide import Moment, PolicyDecisionPoint, instant_now
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc, has_expired
 from authz_service.server.demands import consistency, field_of
+
+_TOKENS_KEPT = 256
 
 
 class Demanding(Protocol):
@@ -53,7 +56,7 @@ class Moments:
     async def demanded(self, request: Demanding, rpc: Rpc) -> Moment:
         """Return a moment that meets what `request` demands, as soon as there is one."""
         store = codec.store_name(request.store)
-        demand = consistency(request.consistency, instant_of(utc_now()))
+        demand = consistency(request.consistency, instant_now())
         if demand is None:
             return self._pdp.moment(store)
         try:
@@ -74,3 +77,23 @@ class Moments:
             case Exactly() | AsOf():
                 state, instant = await self._freshness.past(store, demand, seconds)
                 return self._pdp.moment_in_the_past(state, instant)
+
+
+def origin(moment: Moment) -> dict[str, Any]:
+    """Return the fields by which an answer says what it is of: state, policy, time, and age if it has one.
+
+    Protobuf takes messages inside of others as mappings, too, which is quicker than to make and copy them.
+    """
+    seconds, microseconds = divmod(moment.evaluated_at, 1_000_000)
+    return {
+        "consistency_token": _text_of(moment.state.token),
+        "policy_version": moment.policy.version.version,
+        "evaluated_at": {"seconds": seconds, "nanos": microseconds * 1000},
+        "age": None if moment.age is None else codec.duration(moment.age),
+    }
+
+
+# One state answers many questions, and the text of its token has a checksum.
+@lru_cache(maxsize=_TOKENS_KEPT)
+def _text_of(token: ConsistencyToken) -> str:
+    return str(token)

@@ -14,6 +14,7 @@ from authz_service.facts.value import Value
 from authz_service.pdp.decide import Moment
 from authz_service.polar.goals import Atom, Term, Variable
 from authz_service.server import codec
+from authz_service.server.moments import origin
 
 MAX_CONDITIONS = 20
 MAX_LISTED_VALUES = 1000
@@ -126,14 +127,8 @@ def answer_messages(
     moment: Moment, asked: Query, rows: Collection[Row]
 ) -> Iterator[query_pb2.QueryResponse]:
     """Yield the whole answer: first what it was made of, last its end, which says how many rows there are."""
-    origin = query_pb2.QueryOrigin(
-        columns=[column.name for column in asked.columns],
-        consistency_token=str(moment.state.token),
-        policy_version=moment.policy.version.version,
-        evaluated_at=codec.timestamp(moment.evaluated_at),
-        age=None if moment.age is None else codec.duration(moment.age),
-    )
-    yield query_pb2.QueryResponse(origin=origin)
+    columns = [column.name for column in asked.columns]
+    yield query_pb2.QueryResponse(origin=query_pb2.QueryOrigin(columns=columns, **origin(moment)))
     remaining = iter(rows)
     while some := tuple(islice(remaining, _ROWS_OF_A_MESSAGE)):
         yield query_pb2.QueryResponse(rows=map(_row, some))

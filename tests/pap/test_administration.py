@@ -201,7 +201,7 @@ def test_expiry_ends_permission_at_its_instant(two) -> None:
     moment = one.pdp.moment("default")
     question = Question(entity("User:ann"), "read", entity("Doc:x"))
     for evaluated_at, permitted in ((until - timedelta(microseconds=1), True), (until, False)):
-        at = replace(moment, evaluated_at=evaluated_at)
+        at = replace(moment, evaluated_at=instant_of(evaluated_at))
         assert runner.run(one.pdp.decide(at, question, ())).permitted is permitted
         # Context facts do not expire.
         assert runner.run(one.pdp.decide(at, question, (ANN,))).permitted
@@ -216,7 +216,7 @@ def test_many_that_expire_at_once(two) -> None:
     facts = [fact(f'has_role(User:{name}, "reader", Doc:x)') for name in names]
     request = WriteRequest([*(Insert(each, instant_of(until)) for each in facts), Insert(ANN)])
     runner.run(one.pap.write_facts("default", request))
-    moment = replace(one.pdp.moment("default"), evaluated_at=until)
+    moment = replace(one.pdp.moment("default"), evaluated_at=instant_of(until))
     assert not moment.has_facts_ready
     for name, permitted in (("u1", False), ("ann", True), ("u499", False)):
         question = Question(entity(f"User:{name}"), "read", entity("Doc:x"))
