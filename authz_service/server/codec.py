@@ -392,11 +392,10 @@ def change_messages(
     yield part
 
 
-def count_messages(results: Iterable[WriteResult]) -> list[fact_service_pb2.WriteCounts]:
+def count_messages(results: Iterable[WriteResult]) -> list[Mapping[str, int]]:
+    """Return the fields of WriteCounts for each of them."""
     return [
-        fact_service_pb2.WriteCounts(
-            inserted=result.inserted, changed=result.changed, deleted=result.deleted
-        )
+        {"inserted": result.inserted, "changed": result.changed, "deleted": result.deleted}
         for result in results
     ]
 

@@ -24,7 +24,14 @@ from authz_service.errors import (
     StoreUnavailable,
     UnusableFact,
 )
-from authz_service.facts.change import Insert, MustExist, Replace, WriteOutcome, WriteRequest
+from authz_service.facts.change import (
+    Delete,
+    Insert,
+    MustExist,
+    Replace,
+    WriteOutcome,
+    WriteRequest,
+)
 from authz_service.facts.fact import AnyValue, FactPattern
 from authz_service.facts.instant import instant_of
 from authz_service.facts.policy_text import PolicyFile
@@ -128,6 +135,24 @@ def test_the_policy_comes_first(two) -> None:
         runner.run(one.write(EVE, ANN))
     assert refused.value.field == "writes[1].insert.args[1]"
     assert runner.run(one.write(EVE)) == 3
+
+
+@pytest.mark.parametrize("before", [0, 1, 49, 50, 60])
+def test_few_and_many_writes_are_checked_alike(two, before) -> None:
+    """Few are looked at in the event loop, and many in a thread, as is what is wrong."""
+    runner, one, _ = two
+    runner.run(one.publish(READERS))
+    many = [fact(f'has_role(User:u{number}, "reader", Doc:x)') for number in range(before)]
+    with pytest.raises(UnusableFact) as refused:
+        runner.run(one.write(*many, EVE))
+    assert refused.value.field == f"writes[{before}].insert.args[1]"
+    assert one.store.read("default").facts == []
+    strange = fact("unheard_of(User:ann)")
+    request = WriteRequest([*map(Insert, many), Insert(ANN), Delete(strange)])
+    written = runner.run(one.pap.write_facts("default", request))
+    outcomes = [result.outcome for result in written.results]
+    assert outcomes == [*[WriteOutcome.CREATED] * (before + 1), WriteOutcome.MISSING]
+    assert written.policy_version == 1
 
 
 def test_the_write_comes_first(two) -> None:
