@@ -182,10 +182,13 @@ class PolicyDecisionPoint:
         policy.check_question(*question)
         if len(context_facts) > _FEW_FACTS or not moment.has_facts_ready:
             return None
-        if not program.is_ready(question, moment.facts):
+        facts = moment.facts
+        if not program.is_ready(question, facts):
             return None
+        if context_facts:
+            facts = moment.facts_with(context_facts)
         try:
-            return self._permits(moment, question, context_facts, self._quick)
+            return program.permits(question, facts, moment.second, self._quick)
         except EvaluationLimitReached:
             return None
 

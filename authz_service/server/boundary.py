@@ -7,6 +7,7 @@ with its cause in the log. Nothing here can turn an error into an answer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -158,6 +159,8 @@ class Boundary(aio.ServerInterceptor):
 
     def _around(self, method: str, behaviour: Any) -> Any:  # noqa: ANN401 - grpc's types
         is_read = method.rpartition("/")[2] in _READS
+        # Most requests write no line; the logger is not called to find that out each time.
+        is_told_when_read = _log.is_enabled_for(logging.DEBUG)
 
         async def call(request: Any, rpc: Rpc) -> Any:  # noqa: ANN401
             start = time.perf_counter_ns()
@@ -179,7 +182,9 @@ class Boundary(aio.ServerInterceptor):
             finally:
                 elapsed = time.perf_counter_ns() - start
                 self._telemetry.rpc_finished(method, code, elapsed)
-                _log_rpc(method, code, reason, elapsed, defect, is_quiet=is_read and code == "OK")
+                is_quiet = is_read and code == "OK"
+                if is_told_when_read or not is_quiet:
+                    _log_rpc(method, code, reason, elapsed, defect, is_quiet=is_quiet)
 
         return call
 

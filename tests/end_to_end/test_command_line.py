@@ -178,6 +178,33 @@ def test_sigterm_is_graceful(serve):
     assert server.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.parametrize(("level", "reads_told"), [("info", 0), ("debug", 2)])
+def test_answered_reads_are_logged_for_debugging_only(
+    serve, tmp_path, monkeypatch, level, reads_told
+):
+    """Refused ones are logged always, and what changes anything."""
+    monkeypatch.setenv("AUTHZ_LOG_LEVEL", level)
+    server = serve()
+    with authz.Client(server.target, timeout=10) as client:
+        client.publish_policy({"p": (POLICIES / "github" / "policy.polar").read_text()})
+        for _ in range(2):
+            assert not client.authorize("User:ann", "write", "Repository:x").permitted
+        with pytest.raises(authz.InvalidRequest):
+            client.authorize("User:ann", "write", "Repo:x")
+    server.end(signal.SIGTERM)
+    lines = map(json.loads, (tmp_path / "log").read_text(encoding="utf-8").splitlines())
+    rpcs = [
+        (line["level"], line["method"].rpartition("/")[2], line["code"])
+        for line in lines
+        if line["event"] == "rpc"
+    ]
+    assert rpcs == [
+        ("info", "PublishPolicy", "OK"),
+        *[("debug", "Authorize", "OK")] * reads_told,
+        ("info", "Authorize", "INVALID_ARGUMENT"),
+    ]
+
+
 def test_two_services_share_a_database(serve):
     """What one writes, the other answers by, soon after."""
     first, second = serve(), serve()
