@@ -2,14 +2,16 @@
 
 A snapshot is a base and one delta over it: the facts that hold and are not in the base, and those of the base
 that hold no more. What was written and taken back since is in neither. The base of a question with context
-facts is the snapshot itself. A later revision shares the base and takes the views along, at the cost of the
-delta; `merged` makes a new base.
+facts is the snapshot itself. A later revision shares the base and the delta before it, and takes the views
+along; `merged` makes a new base.
 
 A snapshot never changes after it was made. Whoever holds one keeps a consistent view for as long as it
 likes, from any thread, without locks. Snapshots that come of one another share a table of ids.
 """
 
 from collections.abc import Iterable, Iterator
+
+from immutables import Map, MapMutation
 
 from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch
@@ -19,13 +21,15 @@ from authz_service.facts.value import Value
 from authz_service.facts.view import Change, Changes, View, WholeView, view_of, with_rows
 from authz_service.facts.work import Work, done
 
-# Measured by benchmarks/facts_in_memory.py: a write copies the delta, a merge copies the base.
+# A delta is in the way of questions, a merge copies the base. Measured by benchmarks/facts_in_memory.py.
 _SMALL_DELTA = 4096
 _DELTA_SHARE = 64
 
 _KINDS_OF_DELTA = 100
 
 _UNKNOWN = -1
+
+_NO_DELTA: Changes = Map()
 
 
 class FactSnapshot:
@@ -35,12 +39,12 @@ class FactSnapshot:
 
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         tables = Tables(facts)
-        self._set(tables, {}, len(tables), {})
+        self._set(tables, _NO_DELTA, len(tables), {})
 
     def _set(
         self,
         base: "Tables | FactSnapshot",
-        delta: dict[Fact, bool],
+        delta: Changes,
         size: int,
         views: dict[Demand, View],
     ) -> None:
@@ -56,7 +60,7 @@ class FactSnapshot:
     @staticmethod
     def of(tables: Tables) -> "FactSnapshot":
         """Return the snapshot of `tables`, which nobody changes any more."""
-        return FactSnapshot._made(tables, {}, len(tables), {})
+        return FactSnapshot._made(tables, _NO_DELTA, len(tables), {})
 
     def __contains__(self, fact: Fact) -> bool:
         holds = self._delta.get(fact)
@@ -108,7 +112,7 @@ class FactSnapshot:
         return self._made(self, added, len(self) + len(added), {}) if added else self
 
     def after(self, batch: ChangeBatch) -> "FactSnapshot":
-        """Return the snapshot that `batch` turns this one into. Costs the batch and the delta."""
+        """Return the snapshot that `batch` turns this one into. Costs the batch."""
         return self.changed(
             {
                 **dict.fromkeys(batch.deleted, False),
@@ -120,12 +124,14 @@ class FactSnapshot:
     def changed(self, changes: Changes) -> "FactSnapshot":
         """Return this snapshot with the facts that map to true, and without those that map to false.
 
-        Costs the changes and the delta.
+        Costs the changes alone: a delta that thousands of facts were written to is shared, neither copied nor
+        looked through by the collector of garbage.
         """
         if isinstance(self._base, FactSnapshot):
             return self._base.changed({**self._delta, **changes})
         find, add, has = self._base.find, self._base.ids.add, self._base.has
-        delta = self._delta.copy()
+        assert isinstance(self._delta, Map)
+        delta: MapMutation[Fact, bool] = self._delta.mutate()
         changed: list[Change] = []
         size = self._size
         for fact, holds in changes.items():
@@ -143,8 +149,9 @@ class FactSnapshot:
             changed.append((fact, tuple(map(add, fact.args)) if row is None else row, holds))
         if not changed:
             return self
-        views = {demand: v.after(changed, delta) for demand, v in self._views.copy().items()}
-        return self._made(self._base, delta, size, views)
+        finished = delta.finish()
+        views = {demand: v.after(changed, finished) for demand, v in self._views.copy().items()}
+        return self._made(self._base, finished, size, views)
 
     def view(self, demand: Demand) -> View:
         """Return what the program of `demand` sees; its paths are built on first use."""
@@ -224,7 +231,7 @@ class FactSnapshot:
         views = {}
         for demand, view in self._views.copy().items():
             views[demand] = yield from view.merging(tables)
-        return self._made(tables, {}, self._size, views)
+        return self._made(tables, _NO_DELTA, self._size, views)
 
     def _made_anew(self) -> "FactSnapshot":
         """Return the same facts and views with a table of ids that has no other values than theirs."""
@@ -248,7 +255,7 @@ class FactSnapshot:
 
     @staticmethod
     def _made(
-        base: "Tables | FactSnapshot", delta: dict[Fact, bool], size: int, views: dict[Demand, View]
+        base: "Tables | FactSnapshot", delta: Changes, size: int, views: dict[Demand, View]
     ) -> "FactSnapshot":
         made = FactSnapshot.__new__(FactSnapshot)
         made._set(base, delta, size, views)  # noqa: SLF001 - its own kind

@@ -12,7 +12,8 @@ where none is. `members` says what collections of them can do.
 Rule 1: what a view shows never changes. An attribute that is missing is built on first use, at the cost of
     a look at all facts of its predicate; threads that race to build it build the same.
 Rule 2: of a path that no change touches, an attribute is the bound `get` of the base's dict. Of a touched
-    one it is a function over two dicts, one more for context facts, however many changes there were.
+    one it is a function over that and a map of what is otherwise, one more for context facts, however many
+    changes there were.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from contextlib import suppress
 from functools import lru_cache
 from operator import length_hint
 from typing import Any, cast
+
+from immutables import Map
 
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
@@ -60,6 +63,9 @@ _STEPS_AT_ONCE = 2000
 
 Get = Callable[[Key, Members], Members]
 _Groups = Mapping[Key, Mapping[Member, bool]]
+
+_Replaced = Map[Key, Members]
+_NOTHING_REPLACED: _Replaced = Map()
 
 Change = tuple[Fact, Row, bool]
 """What became of one fact, and the ids of its values."""
@@ -234,7 +240,7 @@ class View(WholeView):
     def after(self, changes: Iterable[Change], since_base: Changes) -> "View":
         """Return the view after `changes`; `since_base` are these and all that came before.
 
-        Costs the changes, and for each touched path a copy of the dict of what was replaced before.
+        Costs the changes alone: what was replaced before is shared.
         """
         assert isinstance(self._source, _Written)
         # INVARIANT: what is marked as ready is built, so marks are copied first; and what is built is copied
@@ -283,7 +289,7 @@ class View(WholeView):
                 continue
             if self._demand.paths[name].key:
                 index = cast("Index", self._source.indexes.index(name))
-                indexes.built[name] = _merged(index, replaced.get(name, {}))
+                indexes.built[name] = _merged(index, replaced.get(name, _NOTHING_REPLACED))
             else:
                 indexes.built[name] = settled(paths[name])
             yield
@@ -299,7 +305,9 @@ class _Written:
 
     __slots__ = ("_since_base", "indexes", "replaced")
 
-    def __init__(self, indexes: Indexes, since_base: Changes, replaced: dict[str, Index]) -> None:
+    def __init__(
+        self, indexes: Indexes, since_base: Changes, replaced: dict[str, _Replaced]
+    ) -> None:
         self.indexes = indexes
         self._since_base = since_base
         self.replaced = replaced
@@ -324,9 +332,8 @@ class _Written:
         if not groups:
             return current
         base = cast("Get", self._base(name, path))
-        replaced = self.replaced.get(name, {}).copy()
-        _replace(replaced, base, groups)
-        self.replaced[name] = replaced
+        before = self.replaced.get(name, _NOTHING_REPLACED)
+        replaced = self.replaced[name] = _replaced(before, base, groups)
         return _get_over(replaced, base)
 
     def shows(self, fact: Fact) -> bool:
@@ -362,9 +369,8 @@ class _Asked:
             return current
         if not path.key:
             return changed(cast("Members", current), groups[()])
-        replaced: Index = {}
-        _replace(replaced, cast("Get", current), groups)
-        return _get_over(replaced, cast("Get", current))
+        get = cast("Get", current)
+        return _get_over(_replaced(_NOTHING_REPLACED, get, groups), get)
 
 
 def with_rows(changes: Changes, ids: Ids) -> list[Change]:
@@ -426,8 +432,9 @@ def _reading(path: AccessPath) -> tuple[Callable[[Row], Key], Callable[[Row], Me
     return projection(path.key), projection(path.members), path.has_choice
 
 
-def _replace(replaced: Index, get: Get, groups: _Groups) -> None:
-    """Change `replaced`, the members of keys that are others than `get` returns."""
+def _replaced(before: _Replaced, get: Get, groups: _Groups) -> _Replaced:
+    """Return the members of keys that are others than `get` returns, once `before`, after these changes."""
+    replaced = before.mutate()
     for key, changes in groups.items():
         origin = get(key, NONE)
         after = changed(replaced.get(key, origin), changes)
@@ -435,9 +442,10 @@ def _replace(replaced: Index, get: Get, groups: _Groups) -> None:
             replaced.pop(key, None)
         else:
             replaced[key] = after
+    return replaced.finish()
 
 
-def _get_over(replaced: Index, get: Get) -> Get:
+def _get_over(replaced: _Replaced, get: Get) -> Get:
     find = replaced.get
 
     def get_replaced(key: Key, default: Members) -> Members:
@@ -447,7 +455,7 @@ def _get_over(replaced: Index, get: Get) -> Get:
     return get_replaced
 
 
-def _merged(index: Index, replaced: Index) -> Index:
+def _merged(index: Index, replaced: _Replaced) -> Index:
     if not replaced:
         return index
     merged = index.copy()
