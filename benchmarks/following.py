@@ -31,10 +31,12 @@ from authz.v1.fact_service_pb2 import WriteFactsRequest, WriteFactsResponse
 from grpc import aio
 
 from authz_service.engine.engines import Engine
+from authz_service.facts.value import Value
 from contenders.contender import frozen
 from measures.comparison import percentile
 from measures.targets import Target, print_targets
 from publish_under_load import (
+    PAIRS,
     PLANTED,
     Authorize,
     Load,
@@ -192,9 +194,9 @@ def _write(pipe: Connection, port: int, seconds: float) -> None:
 
 
 def _steady_write(kind: str, number: int) -> bytes:
-    """Return a write, as it is sent."""
-    first = number * FACTS_A_WRITE
-    facts = [{kind: _fact(first + more)} for more in range(FACTS_A_WRITE)]
+    """Return a write, as it is sent: one of the documents that are asked about has more viewers, or less."""
+    first, document = number * FACTS_A_WRITE, entity("Document", PLANTED + number % PAIRS)
+    facts = [{kind: _fact(first + more, document)} for more in range(FACTS_A_WRITE)]
     return WriteFactsRequest(writes=facts).SerializeToString()
 
 
@@ -236,7 +238,7 @@ async def _ways(writing: int, answering: int, writes: int) -> list[float]:
 
 async def _seconds_until_seen(write: WriteFacts, call: Authorize, number: int) -> float:
     """Write one fact; return how long after the acknowledgement the other process answers by it."""
-    fact = WriteFactsRequest(writes=[{"insert": _fact(WRITTEN + number)}])
+    fact = WriteFactsRequest(writes=[{"insert": _fact(WRITTEN + number, DOCUMENT)}])
     question = asked(entity("User", WRITTEN + number), DOCUMENT)
     await _written(write, fact.SerializeToString())
     start = time.perf_counter()
@@ -248,12 +250,12 @@ async def _seconds_until_seen(write: WriteFacts, call: Authorize, number: int) -
 DOCUMENT = entity("Document", PLANTED)
 
 
-def _fact(user: int) -> dict[str, object]:
+def _fact(user: int, document: Value) -> dict[str, object]:
     """Return that a user is a viewer, who may change the owner by the policy that is published."""
     args = [
         {"entity": {"type": "User", "id": entity("User", user).id}},
         {"text": "viewer"},
-        {"entity": {"type": DOCUMENT.type, "id": DOCUMENT.id}},
+        {"entity": {"type": document.type, "id": document.id}},
     ]
     return {"predicate": "has_role", "args": args}
 
