@@ -244,13 +244,16 @@ class View(WholeView):
         """
         assert isinstance(self._source, _Written)
         # INVARIANT: what is marked as ready is built, so marks are copied first; and what is built is copied
-        # before `replaced`, which a path enters first.
+        # before `replaced`, which a path enters first. What another thread was just building is not built here:
+        # what replaces it there would be taken for a part of the base, and stay when the facts behind it go.
         marked = {
             resource_type: {action: actors.copy() for action, actors in actions.copy().items()}
             for resource_type, actions in (self.ready or {}).copy().items()
         }
         paths = {**self.__dict__.copy(), "ready": marked}
-        source = _Written(self._source.indexes, since_base, self._source.replaced.copy())
+        replaced = self._source.replaced.copy()
+        built = {name: members for name, members in replaced.items() if name in paths}
+        source = _Written(self._source.indexes, since_base, built)
         shows = self._demand.shows
         shown = _by_table([change for change in changes if shows(change[0])])
         for signature, some in shown.items():

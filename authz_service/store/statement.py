@@ -60,7 +60,7 @@ class Statement:
             cursor.executemany(text.words, list(map(text.arguments, every)))
 
     def ask(self, engine: Engine, values: Values = _NO_VALUES) -> list[Row]:
-        """Return all rows, as they are at one moment during this call: no transaction is begun around it."""
+        """Return all rows, as they are at one moment during the call: one statement needs nothing around it."""
         text = self._text(engine.dialect)
         try:
             opened = engine.raw_connection()
