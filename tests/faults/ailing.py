@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Row
-
 from authz_service.cli.main import main
 from authz_service.facts.change import ChangeBatch
+from authz_service.facts.policy_text import PolicyVersion
 from authz_service.facts.revision import Revision
 from authz_service.pdp.consistency import Freshness
 from authz_service.pdp.decide import PolicyDecisionPoint
@@ -131,13 +130,15 @@ def knows_every_event(_is_ill: Callable[[], bool]) -> None:
     """A newer version, to which an event of this name does nothing, as far as this one can tell."""
     healthy = reading._batch
 
-    def batch(connection: Connection, revision: Revision, rows: Sequence[Row]) -> ChangeBatch:
+    def batch(
+        revision: Revision, rows: Sequence[reading._LogRow], policy: PolicyVersion | None
+    ) -> ChangeBatch:
         first = rows[0]
         if first.kind == UNKNOWN_KIND:
             return ChangeBatch(
                 revision, first.name, frozenset(), frozenset(), store_number=first.store
             )
-        return healthy(connection, revision, rows)
+        return healthy(revision, rows, policy)
 
     reading._batch = batch
 
