@@ -83,10 +83,7 @@ def changed(members: Members, changes: Mapping[Member, bool]) -> Members:
         ((member, is_in),) = changes.items()
         if (member in members) is is_in:
             return members
-        if not is_in:
-            return tuple([m for m in members if m != member])
-        more = (*members, member)
-        return more if len(more) <= MOST_IN_TUPLE else frozenset(more)
+        return collection((*members, member) if is_in else [m for m in members if m != member])
     added = [member for member, is_in in changes.items() if is_in and member not in members]
     removed = [member for member, is_in in changes.items() if not is_in and member in members]
     if not added and not removed:

@@ -124,8 +124,7 @@ class FactSnapshot:
     def changed(self, changes: Changes) -> "FactSnapshot":
         """Return this snapshot with the facts that map to true, and without those that map to false.
 
-        Costs the changes alone: a delta that thousands of facts were written to is shared, neither copied nor
-        looked through by the collector of garbage.
+        Costs the changes alone: a delta that thousands of facts were written to is shared, and not copied.
         """
         if isinstance(self._base, FactSnapshot):
             return self._base.changed({**self._delta, **changes})
