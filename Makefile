@@ -107,7 +107,7 @@ bench-following: install ## what the writes of one process cost the questions at
 bench-store: install ## what the store costs beside bare statements, for a million facts; QUICK=1: 50,000
 	PYTHONPATH=tests/store $(BIN)/python benchmarks/store.py $(if $(QUICK),--quick)
 
-bench-replica: install ## what getting ready costs beside bare rows, from SQL and from the snapshot file, and memory
+bench-replica: install ## what a start costs beside bare rows, from SQL and from the snapshot file, and memory
 	PYTHONPATH=tests/store $(BIN)/python benchmarks/replica.py
 
 bench-workers: install ## the throughput of two workers beside one

@@ -2,8 +2,10 @@
 
 1,000,000 facts, ten about each of 100,000 repositories, with ids of 20 bytes: nine roles of users and the
 organization. Ready is a replica with the indexes that the policy demands; what only the first write needs
-is made after that, beside the requests, and counted as memory. Each figure is the best of some fresh
-processes that take turns, in seconds of CPU; memory is the growth of such a process, with all of its replica.
+is made after that, beside the requests, and counted as memory. From SQL is from the checkpoint there, also with
+the longest log behind it after which another one is wanted; from the facts alone is what it takes without one.
+Each figure is the best of some fresh processes that take turns, in seconds of CPU; memory is the growth of such
+a process, with all of its replica.
 
     python benchmarks/replica.py [--facts N] [--times N] [--postgresql]
 """
@@ -25,10 +27,12 @@ from postgresql import Server
 from sqlalchemy import update
 
 from authz_service.engine.engines import Engine, LoadedPolicy
+from authz_service.facts.change import Insert, WriteRequest
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value, string
 from authz_service.replica.replica import Replica
+from authz_service.replica.saved import FORM
 from authz_service.server.garbage import uncollected
 from authz_service.server.prepare import prepared
 from authz_service.store import dialect, tables
@@ -39,6 +43,9 @@ from measures.targets import Target, print_targets
 
 EACH = 10
 PACK = 10_000
+WRITTEN = 100
+READER = string("reader")
+REPOSITORY = Value("Repository", f"repository-{0:09}")
 SELECT = "SELECT predicate, key, args, expires_at FROM facts WHERE store = 0"
 
 POLICY = """
@@ -82,10 +89,17 @@ def main() -> None:
 
 
 def measured(place: Place, count: int, times: int) -> list[Target]:
-    apart(write_file, place)
-    ways: dict[str, Callable[[Place], float]] = {"bare": bare, "SQL": from_sql, "file": from_file}
+    apart(write_copies, place)
+    ways: dict[str, Callable[[Place], float]] = {
+        "bare": bare,
+        "SQL": from_sql,
+        "facts alone": from_facts,
+        "file": from_file,
+    }
     turns = [{way: apart(measure, place) for way, measure in ways.items()} for _ in range(times)]
     seconds = {way: [turn[way] for turn in turns] for way in ways}
+    apart(lengthen_log, place)
+    seconds["SQL and log"] = [apart(from_sql, place) for _ in range(times)]
     print(f"\n## {count:,} facts: seconds of CPU until they are there\n")
     for way, found in seconds.items():
         print(f"{way:12}" + "".join(f"{one:>10.2f}" for one in found))
@@ -93,6 +107,7 @@ def measured(place: Place, count: int, times: int) -> list[Target]:
     each = apart(growth, place) / count
     return [
         Target("ready from SQL, beside the bare rows", best["SQL"] / best["bare"], 3),
+        Target("ready from SQL with a long log", best["SQL and log"] / best["bare"], 3),
         Target("ready from the snapshot file, beside the same", best["file"] / best["bare"], 1),
         Target("memory of a fact", each, 100, "bytes"),
     ]
@@ -120,6 +135,19 @@ def bare(place: Place) -> float:
 
 
 def from_sql(place: Place) -> float:
+    """Return what a start takes with a database that has been served from: it has a checkpoint."""
+    replica = opened(place)
+    start = time.process_time()
+    with uncollected():
+        if not replica.load_checkpoint():
+            raise RuntimeError("there is no checkpoint to start from")
+    seconds = time.process_time() - start
+    replica.close()
+    return seconds
+
+
+def from_facts(place: Place) -> float:
+    """Return what a start takes without a checkpoint, as right after an import."""
     replica = opened(place)
     start = time.process_time()
     with uncollected():
@@ -129,16 +157,38 @@ def from_sql(place: Place) -> float:
     return seconds
 
 
-def write_file(place: Place) -> float:
-    """Write the snapshot file, and say what that takes."""
+def write_copies(place: Place) -> float:
+    """Write the snapshot file and the checkpoint, as a server does beside requests, and say what that takes."""
     replica = opened(place)
-    load(replica)
+    replica.load()
     start = time.process_time()
     replica.save_file(place.snapshot)
     seconds = time.process_time() - start
     size = place.snapshot.stat().st_size / 2**20
     print(f"\nthe snapshot file: written in {seconds:.2f} s of CPU, {size:.1f} MiB")
+    start = time.process_time()
+    if not replica.save_checkpoint(lambda: False):
+        raise RuntimeError("no checkpoint was written")
+    seconds = time.process_time() - start
+    replica.close()
+    print(f"the checkpoint: written in {seconds:.2f} s of CPU")
     return seconds
+
+
+def lengthen_log(place: Place) -> float:
+    """Write new facts until another checkpoint is wanted; return how many these are."""
+    store = FactStore.open(place.database_url)
+    count = 0
+    while not store.wants_checkpoint(FORM, 0):
+        some = [
+            Insert(Fact("has_role", (Value("User", f"new-{count + at:016}"), READER, REPOSITORY)))
+            for at in range(WRITTEN)
+        ]
+        store.write("default", WriteRequest(some))
+        count += len(some)
+    store.close()
+    print(f"the log behind it: {count:,} facts")
+    return count
 
 
 def from_file(place: Place) -> float:

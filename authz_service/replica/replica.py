@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from authz_service.errors import Compacted, StoreNotFound, StoreUnavailable
+from authz_service.errors import AuthzError, Compacted, StoreNotFound, StoreUnavailable
 from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch, StoreEvent, joined
 from authz_service.facts.expiry import Expiries
@@ -35,9 +35,17 @@ from authz_service.facts.tables import Tables
 from authz_service.facts.work import done
 from authz_service.replica import snapshot_file
 from authz_service.replica.pulse import GivenUp, Pulse
-from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefused
+from authz_service.replica.saved import (
+    FORM,
+    Encoded,
+    Saved,
+    SavedStore,
+    SnapshotRefused,
+    decoded,
+)
 from authz_service.replica.trimming import trim
 from authz_service.replica.uptime import uptime
+from authz_service.store.checkpoints import Writing
 from authz_service.store.fact_store import FactStore, utc_now
 from authz_service.store.head import Head
 from authz_service.store.reading import RevisionUnreadable
@@ -50,6 +58,9 @@ _PAUSE_SECONDS = 0.0005
 _MERGE_PAUSE_SECONDS = 0.01
 """So long a merge rests after each part of about a millisecond. Where all processors are busy, a thread that is
 interrupted while it holds the lock holds up questions for many ms; with these rests that is seldom."""
+
+_PIECE_PAUSE_SECONDS = 0.02
+"""So long writes have the database for themselves after each piece of a checkpoint."""
 
 _RUN_FACTS = 1000
 """So many facts of several revisions are applied together; it takes some 20 ms."""
@@ -206,7 +217,8 @@ class Replica(Generic[P]):
         """Take over a snapshot file and what was written since; return whether it could be used.
 
         With the database out of reach it is taken as it is, with the age that it has by now; also if the log
-        goes on with something that is not understood. What `load_policy` raises passes through.
+        goes on with something that is not understood. What `load_policy` raises passes through then; else the
+        file is refused for it, as the database may have another policy by now.
         """
         try:
             saved = snapshot_file.read(path)
@@ -216,10 +228,7 @@ class Replica(Generic[P]):
             _log.warning("snapshot file refused", path=str(path), cause=str(refused))
             return False
         try:
-            self._check(saved, self._store.head())
-            self._take_saved(saved)
-            trim()
-            self.catch_up()
+            self._go_on_from(saved)
         except StoreUnavailable as error:
             if self._applied.incarnation != saved.incarnation:
                 self._take_saved(saved)
@@ -228,14 +237,56 @@ class Replica(Generic[P]):
             _log.error(
                 "starting from before the revision", revision=error.revision, cause=str(error)
             )
-        except (SnapshotRefused, ReplicaFault) as refused:
+        except (SnapshotRefused, ReplicaFault, AuthzError) as refused:
             _log.warning("snapshot file refused", path=str(path), cause=str(refused))
             self._applied = _NOTHING
             return False
         return True
 
+    def load_checkpoint(self) -> bool:
+        """Take over the newest checkpoint and what was written since; return whether that could be done.
+
+        Only while nothing is loaded. Whatever is wrong with it, `load` tells whether the facts have it too.
+        """
+        try:
+            content = self._store.checkpoint(FORM)
+            if content is None:
+                return False
+            self._go_on_from(decoded(memoryview(content)))
+        except (SnapshotRefused, ReplicaFault, RevisionUnreadable, AuthzError) as refused:
+            _log.warning("checkpoint refused", cause=str(refused))
+            self._applied = _NOTHING
+            return False
+        return True
+
+    def _go_on_from(self, saved: Saved) -> None:
+        self._check(saved, self._store.head())
+        self._take_saved(saved)
+        trim()
+        self.catch_up()
+
+    def save_checkpoint(self, given_up: Callable[[], bool]) -> bool:
+        """Write a checkpoint, if there should be another one; return whether that was done.
+
+        Runs beside all else, and ends when it is `given_up`. Raises StoreUnavailable.
+        """
+        facts = sum(len(state.facts) for state in self.states())
+        if not self._store.wants_checkpoint(FORM, facts):
+            return False
+        saved = self._saved()
+        encoded = Encoded(saved)
+        return self._store.write_checkpoint(
+            Writing(FORM, saved.incarnation, saved.revision),
+            encoded,
+            lambda: encoded.head,
+            lambda: not given_up() and not self._is_closing.wait(_PIECE_PAUSE_SECONDS),
+        )
+
     def save_file(self, path: Path) -> None:
         """Write the snapshot file. Runs beside all else; raises OSError, and then the file before is there."""
+        snapshot_file.write(path, self._saved())
+
+    def _saved(self) -> Saved:
         applied = self._applied
         stores = [
             SavedStore(
@@ -249,7 +300,7 @@ class Replica(Generic[P]):
             for state in applied.states.values()
         ]
         fresh_as_of = self._instant(applied.fresh_as_of)
-        snapshot_file.write(path, Saved(applied.incarnation, applied.revision, fresh_as_of, stores))
+        return Saved(applied.incarnation, applied.revision, fresh_as_of, stores)
 
     def _gathered(self, state: StoreState[P]) -> Tables:
         """Return the facts in the order in which their indexes are built in the shortest time."""

@@ -55,7 +55,7 @@ from authz_service.server.lists import ListRpcs
 from authz_service.server.moments import Moments
 from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, made_elsewhere, prepared
-from authz_service.server.snapshots import keep_snapshot_file
+from authz_service.server.snapshots import keep_checkpoint, keep_snapshot_file
 from authz_service.server.store_service import StoreService
 from authz_service.server.upkeep import Upkeep
 from authz_service.server.watchdog import Watchdog, end_process
@@ -167,7 +167,7 @@ class Server:
         self.collector = ServerCollector(self._telemetry, self._replica)
 
     async def load(self) -> None:
-        """Load the store, from the snapshot file if there is one that can be used. Call before `start`.
+        """Load the store, from the snapshot file or a checkpoint if they can be used. Call before `start`.
 
         Raises StoreUnavailable, and StoredPolicyInvalid or EngineUnsupported if a stored policy cannot
         be executed: a server that cannot decide does not start.
@@ -180,7 +180,8 @@ class Server:
     def _load(self) -> None:
         file = self._settings.snapshot_file
         with uncollected():
-            if file is None or not self._replica.load_file(file):
+            is_loaded = file is not None and self._replica.load_file(file)
+            if not is_loaded and not self._replica.load_checkpoint():
                 self._replica.load()
         # Known from now on, so that pages go on while the database is away.
         with suppress(StoreUnavailable):
@@ -239,6 +240,7 @@ class Server:
             asyncio.create_task(self._follower.follow(self._stopped)),
             asyncio.create_task(self._keep_up()),
             asyncio.create_task(self._tell_health()),
+            asyncio.create_task(keep_checkpoint(self._replica, self._stopped)),
         ]
         file = self._settings.snapshot_file
         if file is not None:

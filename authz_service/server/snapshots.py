@@ -1,19 +1,29 @@
-"""Writing the snapshot file beside the requests: again and again, and once more when the server stops.
+"""Copies of the replica are written beside the requests: the snapshot file of a process, and checkpoints.
 
-It is written also when nothing has changed, as it says until when that is known; but not if the database could
-not be reached since. That may take a hundredth of the time at most.
+The file is written again and again, and once more when the server stops; also when nothing has changed, as it
+says until when that is known, but not if the database could not be reached since. A checkpoint is for all
+processes of a database, and one of them writes it when enough has changed. Either may take a small share of the
+time only.
 """
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
+from random import random
 
 import structlog
 
+from authz_service.errors import StoreUnavailable
 from authz_service.replica.replica import NEVER_FRESH, P, Replica
 
 _SECONDS = 60.0
 _TIMES_ITS_COST = 100
+
+_FIRST_LOOK_SECONDS = 10.0
+_LOOK_SECONDS = 20.0
+_TIMES_ITS_COST_HERE = 30
+"""As a checkpoint is of no use if too much was written since."""
 
 _log = structlog.get_logger("authz.replica")
 
@@ -28,12 +38,7 @@ async def keep_snapshot_file(replica: Replica[P], path: Path, stopped: asyncio.E
             written = await _write(replica, path, written)
         if is_last:
             return
-        seconds = max(_SECONDS, _TIMES_ITS_COST * (time.monotonic() - start))
-        try:
-            async with asyncio.timeout(seconds):
-                await stopped.wait()
-        except TimeoutError:
-            continue
+        await _has_stopped(stopped, max(_SECONDS, _TIMES_ITS_COST * (time.monotonic() - start)))
 
 
 async def _write(replica: Replica[P], path: Path, written: float) -> float:
@@ -45,3 +50,30 @@ async def _write(replica: Replica[P], path: Path, written: float) -> float:
         _log.error("snapshot file not written", path=str(path), cause=str(error))
         return written
     return fresh_as_of
+
+
+async def keep_checkpoint(
+    replica: Replica[P], stopped: asyncio.Event, chance: Callable[[], float] = random
+) -> None:
+    """Write a checkpoint whenever there should be another one, until `stopped` is set.
+
+    `chance` returns a number from 0 to 1, another one in each process, so that not all look at one moment.
+    """
+    pause = _FIRST_LOOK_SECONDS
+    while not await _has_stopped(stopped, pause * (0.5 + chance() / 2)):
+        start = time.monotonic()
+        try:
+            if await asyncio.to_thread(replica.save_checkpoint, stopped.is_set):
+                _log.info("checkpoint written", revision=replica.revision)
+        except StoreUnavailable as error:
+            _log.warning("checkpoint put off", cause=error.message)
+        pause = max(_LOOK_SECONDS, _TIMES_ITS_COST_HERE * (time.monotonic() - start))
+
+
+async def _has_stopped(stopped: asyncio.Event, seconds: float) -> bool:
+    """Wait until `stopped` is set, but not longer than that; say whether it is."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await stopped.wait()
+    except TimeoutError:
+        return False

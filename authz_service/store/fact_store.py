@@ -28,7 +28,7 @@ from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
-from authz_service.store import dialect, reading, schema, tables, tenants, upkeep
+from authz_service.store import checkpoints, dialect, reading, schema, tables, tenants, upkeep
 from authz_service.store.committer import Committer
 from authz_service.store.database import Database
 from authz_service.store.head import Head, ask_head, read_head
@@ -378,6 +378,47 @@ class FactStore:
         if found is None or not has_reached(self.head(), found[0].incarnation, found[0].revision):
             return None
         return found
+
+    def checkpoint(self, form: int) -> bytes | None:
+        """Return a copy of everything, of this form, from which it takes less to go on than to `load`.
+
+        None if there is none. Its life and revision are to be compared with the head.
+        """
+        found = self._standbys.read(
+            self.head(), lambda connection, _: checkpoints.read(connection, form)
+        )
+        if found is None:
+            with self._database.reading() as connection:
+                found = checkpoints.read(connection, form)
+        return found
+
+    def wants_checkpoint(self, form: int, facts: int) -> bool:
+        """Say whether there should be another checkpoint, of so many facts."""
+        with self._database.reading() as connection:
+            return checkpoints.is_wanted(connection, form, facts)
+
+    def write_checkpoint(
+        self,
+        writing: checkpoints.Writing,
+        pieces: Iterable[bytes],
+        beginning: Callable[[], bytes],
+        rest: Callable[[], bool],
+    ) -> bool:
+        """Write a checkpoint: the bytes of `pieces`, and before them the `beginning`, asked for at the end.
+
+        `rest` is called between its transactions, and says whether to go on. Returns whether it is whole now;
+        what is there of one that is not is removed with the next.
+        """
+        step = writing.begin
+        for piece in checkpoints.in_pieces(pieces):
+            if not self._committer.submit(partial(step, piece=piece)).result() or not rest():
+                return False
+            step = writing.add
+        if not self._committer.submit(partial(writing.finish, beginning=beginning())).result():
+            return False
+        while rest() and self._committer.submit(writing.tidy).result():
+            pass
+        return True
 
     def changes_after(
         self, revision: Revision, *, limit: int = 1000, shown: Head | None = None

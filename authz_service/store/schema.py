@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    delete,
     func,
     insert,
     inspect,
@@ -30,7 +31,7 @@ from authz_service.store.tenants import DEFAULT_NUMBER, DEFAULT_STORE
 
 _log = structlog.get_logger("authz.store")
 
-NEWEST: Final = "4"
+NEWEST: Final = "5"
 """The last migration, whose outcome is what `tables` says."""
 
 _FIRST: Final = "1"
@@ -62,8 +63,9 @@ def bring_up_to_date(connection: Connection, place: str) -> None:
 
 
 def begin_life(connection: Connection) -> None:
-    """Give the database another incarnation: tokens of the one before are not of its revisions."""
+    """Give the database another incarnation: neither tokens nor checkpoints of before are of its revisions."""
     connection.execute(update(tables.head).values(incarnation=secrets.token_hex(8)))
+    connection.execute(delete(tables.checkpoints))
 
 
 def move(connection: Connection, recorded: str | None, lineage: str) -> None:

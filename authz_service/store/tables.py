@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -130,3 +131,15 @@ idempotency_keys = Table(
     PrimaryKeyConstraint("store", "key"),
 )
 Index("idempotency_keys_kept_until", idempotency_keys.c.kept_until)
+
+# Copies of everything at one revision, to start from. Each has pieces from 1 on; piece 0, the beginning, is
+# written last, and what lacks it is not whole. `form` says how the bytes are to be understood.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("form", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("piece", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("form", "revision", "piece"),
+)

@@ -17,6 +17,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value, string
 from authz_service.replica.replica import Replica, StoreState
+from authz_service.store import checkpoints
 from authz_service.store.fact_store import FactStore
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -60,10 +61,12 @@ def seen(state: State) -> Expected:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_deltas() -> Iterator[None]:
-    """Merge after a few writes."""
+def _of_few_facts() -> Iterator[None]:
+    """Merge after a few writes, and write checkpoints of a few facts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshot, "_SMALL_DELTA", 2)
+        patch.setattr(checkpoints, "_FEWEST_FACTS", 1)
+        patch.setattr(checkpoints, "PIECE_BYTES", 200)
         yield
 
 
@@ -136,6 +139,18 @@ class ReplicaModel(RuleBasedStateMachine):
     def load_again(self) -> None:
         self.replica.load()
         assert self.replica.revision == len(self.history) - 1
+
+    @rule()
+    def save_checkpoint(self) -> None:
+        self.replica.save_checkpoint(lambda: False)
+
+    @rule()
+    def start_from_checkpoint(self) -> None:
+        replica = Replica(self.store, load_policy)
+        self.replicas.append(replica)
+        if replica.load_checkpoint():
+            self.replica = replica
+            assert self.replica.revision == len(self.history) - 1
 
     @rule()
     def restart(self) -> None:

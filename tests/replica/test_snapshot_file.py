@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_filling import facts
 from writing import write
 
-from authz_service.errors import StoreUnavailable
+from authz_service.errors import EngineUnsupported, StoreUnavailable
 from authz_service.facts.change import Delete, Insert
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant, instant_of
@@ -23,7 +23,7 @@ from authz_service.facts.tables import Tables
 from authz_service.facts.value import Value, integer
 from authz_service.replica import snapshot_file
 from authz_service.replica.replica import NEVER_FRESH, Replica
-from authz_service.replica.snapshot_file import Saved, SavedStore, SnapshotRefused
+from authz_service.replica.saved import Saved, SavedStore, SnapshotRefused
 from authz_service.store import fact_store
 from authz_service.store.fact_store import FactStore
 
@@ -106,7 +106,7 @@ def test_every_flipped_byte_is_refused(tmp_path: Path) -> None:
 def test_a_newer_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "snapshot"
     with monkeypatch.context() as newer:
-        newer.setattr(snapshot_file, "_FORM", 3)
+        newer.setattr("authz_service.replica.saved.FORM", 3)
         snapshot_file.write(path, SMALL)
     with pytest.raises(SnapshotRefused, match="the form 3, this program reads 2"):
         snapshot_file.read(path)
@@ -359,3 +359,30 @@ def test_no_file_is_no_start(store: FactStore, path: Path) -> None:
     path.unlink()
     path.mkdir()
     assert not replica_of(store).load_file(path)
+
+
+def test_a_policy_that_is_understood_no_more_is_no_start_while_the_database_may_have_another(
+    store: FactStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish("default", (PolicyFile("main.polar", "old"),), NOON)
+    first = replica_of(store)
+    first.load()
+    first.save_file(path)
+    store.publish("default", (PolicyFile("main.polar", "new"),), NOON)
+
+    def load_policy(files: Sequence[PolicyFile]) -> str:
+        if files[0].text == "old":
+            raise EngineUnsupported("not by this program")
+        return files[0].text
+
+    second = Replica(store, load_policy)
+    assert not second.load_file(path)
+    second.load()
+    assert second.state("default").policy.loaded == "new"
+
+    def head(_: FactStore) -> None:
+        raise StoreUnavailable("down")
+
+    monkeypatch.setattr(FactStore, "head", head)
+    with pytest.raises(EngineUnsupported):
+        Replica(store, load_policy).load_file(path)

@@ -15,7 +15,13 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.value import Value
 from authz_service.store import schema, tables
 from authz_service.store.fact_store import FactStore
-from authz_service.store.migrations.versions import first, history, lineage, signing
+from authz_service.store.migrations.versions import (
+    checkpoints,
+    first,
+    history,
+    lineage,
+    signing,
+)
 
 # As the first version made it, before there were migrations.
 FIRST = """
@@ -128,5 +134,6 @@ def test_the_newest_migration_is_the_one_that_the_program_needs() -> None:
     assert (first.down_revision, history.down_revision) == (None, first.revision)
     assert lineage.down_revision == history.revision
     assert signing.down_revision == lineage.revision
-    assert signing.revision == schema.NEWEST
+    assert checkpoints.down_revision == signing.revision
+    assert checkpoints.revision == schema.NEWEST
     assert set(tables.metadata.tables) > {"head", "facts", "past_facts", "changes"}

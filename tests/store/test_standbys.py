@@ -10,7 +10,7 @@ from world import facts_now, insert, replayed, role, write
 from authz_service.errors import RevisionUnknown, StoreUnavailable
 from authz_service.facts.revision import Revision
 from authz_service.replica.replica import Replica, ReplicaFault
-from authz_service.store import fact_store, schema, standbys
+from authz_service.store import checkpoints, fact_store, schema, standbys
 from authz_service.store.fact_store import FactStore
 from authz_service.store.head import Head
 
@@ -135,6 +135,31 @@ def test_copies_and_log_come_from_a_standby_that_is_there(
     replica.catch_up()
     assert counted == {"standby": 2, "primary": 0}
     assert replica.revision == store.head().revision
+    assert facts_of(replica) == facts_now(store)
+
+
+def test_a_checkpoint_comes_from_a_standby_that_is_there(
+    primary, standby, opened, counted, monkeypatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "_FEWEST_FACTS", 1)
+    monkeypatch.setattr(checkpoints, "_RENEWED_AFTER", 0)
+    monkeypatch.setattr(checkpoints, "_USED_UP_TO", 100)
+    store = opened(primary, standby)
+    add(store)
+    assert replica_of(store).save_checkpoint(lambda: False)
+    until_replayed(primary, standby)
+    counted.update(standby=0, primary=0)
+    replica = Replica(store, tuple)
+    assert replica.load_checkpoint()
+    assert counted == {"standby": 1, "primary": 0}
+    assert facts_of(replica) == facts_now(store)
+    # What a standby that lags has is not looked at, though the log would go on from it.
+    standby.pause()
+    token = add(store)
+    replica = Replica(store, tuple)
+    assert replica.load_checkpoint()
+    assert counted == {"standby": 1, "primary": 1}
+    assert replica.revision == token.revision
     assert facts_of(replica) == facts_now(store)
 
 
