@@ -252,11 +252,13 @@ class Replica(Generic[P]):
             content = self._store.checkpoint(FORM)
             if content is None:
                 return False
-            self._go_on_from(decoded(memoryview(content)))
+            saved = decoded(memoryview(content))
+            self._go_on_from(saved)
         except (SnapshotRefused, ReplicaFault, RevisionUnreadable, AuthzError) as refused:
             _log.warning("checkpoint refused", cause=str(refused))
             self._applied = _NOTHING
             return False
+        _log.info("started from a checkpoint", revision=saved.revision)
         return True
 
     def _go_on_from(self, saved: Saved) -> None:

@@ -15,8 +15,15 @@ from authz_service.errors import StoreUnavailable
 from authz_service.facts.change import ChangeBatch
 from authz_service.pdp.consistency import AtLeastAsFresh, Exactly, Freshness, FullyConsistent
 from authz_service.replica.replica import Replica
+from authz_service.server import snapshots
+from authz_service.store import checkpoints
 from authz_service.store.committer import Committer
 from authz_service.store.pack import Pack
+
+# Stores are small here, and processes seldom live for long; they are to start from checkpoints all the same.
+checkpoints._FEWEST_FACTS = 1
+checkpoints._USED_UP_TO = 1000
+snapshots._FIRST_LOOK_SECONDS = snapshots._LOOK_SECONDS = 1.0
 
 _LATE_SECONDS = 0.1
 _LATE = 0.2
