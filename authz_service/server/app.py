@@ -53,11 +53,12 @@ from authz_service.server.follow import PolicyFollower
 from authz_service.server.garbage import collect_a_little, uncollected
 from authz_service.server.lists import ListRpcs
 from authz_service.server.moments import Moments
+from authz_service.server.pause import has_stopped
 from authz_service.server.policy_service import PolicyService
 from authz_service.server.prepare import failed_tests, made_elsewhere, prepared
 from authz_service.server.snapshots import keep_checkpoint, keep_snapshot_file
 from authz_service.server.store_service import StoreService
-from authz_service.server.upkeep import Upkeep
+from authz_service.server.upkeep import UPKEEP_SECONDS, Upkeep
 from authz_service.server.watchdog import Watchdog, end_process
 from authz_service.settings import Settings
 from authz_service.store.fact_store import FactStore
@@ -307,20 +308,15 @@ class Server:
     async def _keep_up(self) -> None:
         """Do beside the requests what is to be done again and again, until the server stops."""
         upkeep = Upkeep(self._store, timedelta(days=self._settings.history_days))
-        while not await upkeep.has_stopped(self._stopped):
+        while not await has_stopped(self._stopped, UPKEEP_SECONDS):
             await upkeep.run()
 
     async def _tell_health(self) -> None:
         """Let readiness follow what other processes publish, and how fresh the copy is; tidy the past."""
-        while not self._stopped.is_set():
+        while not await has_stopped(self._stopped, _HEALTH_SECONDS):
             await self._refresh_health()
             self._past.forget_idle()
             self._lists.forget_idle()
-            try:
-                async with asyncio.timeout(_HEALTH_SECONDS):
-                    await self._stopped.wait()
-            except TimeoutError:
-                continue
 
     async def _refresh_health(self) -> None:
         is_fresh = self._pdp.is_fresh

@@ -15,6 +15,7 @@ from authz_service.errors import AuthzError, PreparationFailed, StoreUnavailable
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.pap.administration import PolicyPublished
 from authz_service.pap.policy_files import PolicyFilesUnreadable, read_policy_files
+from authz_service.server.pause import has_stopped
 
 _LOOK_SECONDS = 0.5
 
@@ -45,12 +46,8 @@ class PolicyFollower:
 
     async def follow(self, publish: Publish, stopped: asyncio.Event) -> None:
         """Publish after each change of the files, until `stopped` is set. Returns if nothing is watched."""
-        while self._is_watching and not stopped.is_set():
-            try:
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await stopped.wait()
-            except TimeoutError:
-                await self._try(publish)
+        while self._is_watching and not await has_stopped(stopped, _LOOK_SECONDS):
+            await self._try(publish)
 
     async def _try(self, publish: Publish) -> None:
         try:

@@ -16,6 +16,7 @@ import structlog
 
 from authz_service.errors import StoreUnavailable
 from authz_service.replica.replica import NEVER_FRESH, P, Replica
+from authz_service.server.pause import has_stopped
 
 _SECONDS = 60.0
 _TIMES_ITS_COST = 100
@@ -38,7 +39,7 @@ async def keep_snapshot_file(replica: Replica[P], path: Path, stopped: asyncio.E
             written = await _write(replica, path, written)
         if is_last:
             return
-        await _has_stopped(stopped, max(_SECONDS, _TIMES_ITS_COST * (time.monotonic() - start)))
+        await has_stopped(stopped, max(_SECONDS, _TIMES_ITS_COST * (time.monotonic() - start)))
 
 
 async def _write(replica: Replica[P], path: Path, written: float) -> float:
@@ -60,7 +61,7 @@ async def keep_checkpoint(
     `chance` returns a number from 0 to 1, another one in each process, so that not all look at one moment.
     """
     pause = _FIRST_LOOK_SECONDS
-    while not await _has_stopped(stopped, pause * (0.5 + chance() / 2)):
+    while not await has_stopped(stopped, pause * (0.5 + chance() / 2)):
         start = time.monotonic()
         try:
             if await asyncio.to_thread(replica.save_checkpoint, stopped.is_set):
@@ -68,12 +69,3 @@ async def keep_checkpoint(
         except StoreUnavailable as error:
             _log.warning("checkpoint put off", cause=error.message)
         pause = max(_LOOK_SECONDS, _TIMES_ITS_COST_HERE * (time.monotonic() - start))
-
-
-async def _has_stopped(stopped: asyncio.Event, seconds: float) -> bool:
-    """Wait until `stopped` is set, but not longer than that; say whether it is."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await stopped.wait()
-    except TimeoutError:
-        return False

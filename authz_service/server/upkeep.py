@@ -12,7 +12,9 @@ import structlog
 from authz_service.errors import StoreUnavailable
 from authz_service.store.fact_store import FactStore
 
-_LOOK_SECONDS = 1.0
+UPKEEP_SECONDS = 1.0
+"""So often something can be due of it."""
+
 _COMPACT_SECONDS = 3600.0
 
 _log = structlog.get_logger("authz.upkeep")
@@ -25,14 +27,6 @@ class Upkeep:
         self._store = store
         self._history_kept = history_kept
         self._compacted_at = time.monotonic()
-
-    async def has_stopped(self, stopped: asyncio.Event) -> bool:
-        """Wait until it is time to `run`, or `stopped` is set; say which."""
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                return await stopped.wait()
-        except TimeoutError:
-            return False
 
     async def run(self) -> None:
         """Do what is due. What fails is tried again at the next run."""
