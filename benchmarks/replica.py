@@ -167,7 +167,7 @@ def write_copies(place: Place) -> float:
     size = place.snapshot.stat().st_size / 2**20
     print(f"\nthe snapshot file: written in {seconds:.2f} s of CPU, {size:.1f} MiB")
     start = time.process_time()
-    if not replica.save_checkpoint(lambda: False):
+    if not replica.save_checkpoint(lambda: True):
         raise RuntimeError("no checkpoint was written")
     seconds = time.process_time() - start
     replica.close()

@@ -62,18 +62,27 @@ class Column:
     def copy(self) -> "Column":
         return Column(self.codes[:], self.ids.copy())
 
-    def in_order(self) -> "Column":
+    def ordering(self) -> Work["Column"]:
         """Return the same ids for the same rows, with codes that have the order of the ids."""
-        if _ascend(self.ids):
+        if (yield from _is_ascending(self.ids)):
             return self
-        # In parts, as no other thread runs meanwhile.
-        ordered = Column(self.codes[:0], list(merge(*map(sorted, _parts(self.ids)))))
-        code_of = done(ordered._coding())
+        ordered = Column(self.codes[:0], [])
+        sorted_parts = []
+        for part in _parts(self.ids):
+            sorted_parts.append(sorted(part))
+            yield
+        in_order = merge(*sorted_parts)
+        while some := list(islice(in_order, _PART)):
+            ordered.ids += some
+            yield
+        code_of = yield from ordered._coding()
         codes = array("I")
         for ids in _parts(self.ids):
             codes.extend(map(code_of.__getitem__, ids))
-        for part in _parts(self.codes):
-            ordered.codes.extend(map(codes.__getitem__, part))
+            yield
+        for codes_before in _parts(self.codes):
+            ordered.codes.extend(map(codes.__getitem__, codes_before))
+            yield
         return ordered
 
     def append(self, id: int) -> None:  # noqa: A002 - the word for it
@@ -144,23 +153,26 @@ class Rows:
         copy._slots = None if self._slots is None else self._slots[:]
         return copy
 
-    def gathered(self, position: int) -> "Rows":
+    def gathering(self, position: int) -> Work["Rows"]:
         """Return the same rows in the order of the ids at `position`, which its codes have, too."""
         ordered = [*self.columns]
-        key = ordered[position] = ordered[position].in_order()
+        key = ordered[position] = yield from ordered[position].ordering()
         codes = key.codes
-        if _ascend(codes):
+        if (yield from _is_ascending(codes)):
             return Rows.of(ordered)
         # First into buckets: sorting all at once would keep every other thread waiting.
         buckets = [array("I") for _ in range((len(key.ids) >> _BUCKET) + 1)]
-        for number, code in enumerate(codes):
-            buckets[code >> _BUCKET].append(number)
+        for start in range(0, len(codes), _PART):
+            for number, code in enumerate(codes[start : start + _PART], start):
+                buckets[code >> _BUCKET].append(number)
+            yield
         columns = [(column.codes, array(column.codes.typecode)) for column in ordered]
         for bucket in buckets:
             order = sorted(bucket, key=codes.__getitem__)
             for start in range(0, len(order), _PART):
                 for before, after in columns:
                     after.extend(map(before.__getitem__, order[start : start + _PART]))
+                yield
         pairs = zip(columns, ordered, strict=True)
         return Rows.of([Column(after[:], column.ids) for (_, after), column in pairs])
 
@@ -272,9 +284,12 @@ def ascends(some: list[int]) -> bool:
     return some == sorted(some)
 
 
-def _ascend(numbers: "list[int] | array[int]") -> bool:
-    starts = range(0, len(numbers), _PART)
-    return all(ascends(list(numbers[at : at + _PART + 1])) for at in starts)
+def _is_ascending(numbers: "list[int] | array[int]") -> Work[bool]:
+    for start in range(0, len(numbers), _PART):
+        if not ascends(list(numbers[start : start + _PART + 1])):
+            return False
+        yield
+    return True
 
 
 def _parts(numbers: Numbers) -> Iterator[Numbers]:

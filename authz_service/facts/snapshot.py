@@ -9,14 +9,14 @@ A snapshot never changes after it was made. Whoever holds one keeps a consistent
 likes, from any thread, without locks. Snapshots that come of one another share a table of ids.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from immutables import Map, MapMutation
 
 from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch
 from authz_service.facts.fact import Fact, FactPattern
-from authz_service.facts.tables import Tables, signature_of
+from authz_service.facts.tables import Signature, Tables, signature_of
 from authz_service.facts.value import Value
 from authz_service.facts.view import Change, Changes, View, WholeView, view_of, with_rows
 from authz_service.facts.work import Work, done
@@ -189,12 +189,16 @@ class FactSnapshot:
         """
         return self.view(demand).walking()
 
-    def tables(self) -> Tables:
-        """Return all facts as tables, which nobody may change. Costs a copy of what was touched by writes."""
-        base = self._base
-        if isinstance(base, FactSnapshot):
-            return base.changed(self._delta).tables()
-        return base.changed(self._delta) if self._delta else base
+    def gathering(self, positions: Mapping[Signature, int]) -> Work[Tables]:
+        """Return all facts as tables, which nobody may change. Not for a question's context facts.
+
+        Those with the same value at the position of their table stand together.
+        """
+        tables = self._base
+        assert isinstance(tables, Tables)
+        if self._delta:
+            tables = yield from tables.changing(self._delta)
+        return (yield from tables.gathering(positions))
 
     def findable(self) -> None:
         """Make sure that facts can be looked up, as each change needs. Takes a second for a million, once."""

@@ -131,13 +131,12 @@ class Tables:
         changed._settle()
         return changed
 
-    def gathered(self, positions: Mapping[Signature, int]) -> "Tables":
+    def gathering(self, positions: Mapping[Signature, int]) -> Work["Tables"]:
         """Return the same facts; those with the same value at the position of their table stand together."""
-        rows = {
-            signature: rows.gathered(positions[signature]) if signature in positions else rows
-            for signature, rows in self.by_signature.items()
-        }
-        return Tables.of(self.ids, rows)
+        gathered = dict(self.by_signature)
+        for signature in positions.keys() & gathered.keys():
+            gathered[signature] = yield from gathered[signature].gathering(positions[signature])
+        return Tables.of(self.ids, gathered)
 
     @property
     def is_findable(self) -> bool:

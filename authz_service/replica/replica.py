@@ -59,9 +59,6 @@ _MERGE_PAUSE_SECONDS = 0.01
 """So long a merge rests after each part of about a millisecond. Where all processors are busy, a thread that is
 interrupted while it holds the lock holds up questions for many ms; with these rests that is seldom."""
 
-_PIECE_PAUSE_SECONDS = 0.02
-"""So long writes have the database for themselves after each piece of a checkpoint."""
-
 _RUN_FACTS = 1000
 """So many facts of several revisions are applied together; it takes some 20 ms."""
 
@@ -267,28 +264,28 @@ class Replica(Generic[P]):
         trim()
         self.catch_up()
 
-    def save_checkpoint(self, given_up: Callable[[], bool]) -> bool:
+    def save_checkpoint(self, rest: Callable[[], bool]) -> bool:
         """Write a checkpoint, if there should be another one; return whether that was done.
 
-        Runs beside all else, and ends when it is `given_up`. Raises StoreUnavailable.
+        Runs beside all else; `rest` is called after each part of about a millisecond, and says whether to go
+        on. Raises StoreUnavailable.
         """
         facts = sum(len(state.facts) for state in self.states())
         if not self._store.wants_checkpoint(FORM, facts):
             return False
-        saved = self._saved()
+        saved = self._saved(rest)
         encoded = Encoded(saved)
-        return self._store.write_checkpoint(
-            Writing(FORM, saved.incarnation, saved.revision),
-            encoded,
-            lambda: encoded.head,
-            lambda: not given_up() and not self._is_closing.wait(_PIECE_PAUSE_SECONDS),
-        )
+        writing = Writing(FORM, saved.incarnation, saved.revision)
+        return self._store.write_checkpoint(writing, encoded, lambda: encoded.head, rest)
 
-    def save_file(self, path: Path) -> None:
-        """Write the snapshot file. Runs beside all else; raises OSError, and then the file before is there."""
-        snapshot_file.write(path, self._saved())
+    def save_file(self, path: Path, rest: Callable[[], object] = lambda: None) -> None:
+        """Write the snapshot file. Runs beside all else, with a `rest` after each part of about a millisecond.
 
-    def _saved(self) -> Saved:
+        Raises OSError, and then the file before is there.
+        """
+        snapshot_file.write(path, self._saved(rest))
+
+    def _saved(self, rest: Callable[[], object]) -> Saved:
         applied = self._applied
         stores = [
             SavedStore(
@@ -297,18 +294,17 @@ class Replica(Generic[P]):
                 state.revision,
                 state.policy.version if state.policy else None,
                 state.expiries.all(),
-                self._gathered(state),
+                self._gathered(state, rest),
             )
             for state in applied.states.values()
         ]
         fresh_as_of = self._instant(applied.fresh_as_of)
         return Saved(applied.incarnation, applied.revision, fresh_as_of, stores)
 
-    def _gathered(self, state: StoreState[P]) -> Tables:
+    def _gathered(self, state: StoreState[P], rest: Callable[[], object]) -> Tables:
         """Return the facts in the order in which their indexes are built in the shortest time."""
         demand = self._demand_of(state.policy.loaded) if state.policy else None
-        tables = state.facts.tables()
-        return tables if demand is None else tables.gathered(demand.gathering())
+        return done(state.facts.gathering(demand.gathering() if demand else {}), rest)
 
     def _check(self, saved: Saved, head: Head) -> None:
         """Raise SnapshotRefused unless the log leads from `saved` to the head."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from authz_service.facts import rows as rows_module
 from authz_service.facts.rows import Column, Row, Rows, narrowed, starts_of_runs
+from authz_service.facts.work import done
 
 
 def rows_of(arity: int) -> st.SearchStrategy[list[tuple[bool, Row]]]:
@@ -48,7 +49,7 @@ def test_gathered_rows_are_the_same(
         rows.discard(row)
     position = data.draw(st.integers(0, arity - 1))
 
-    gathered = rows.gathered(position)
+    gathered = done(rows.gathering(position))
 
     assert len(gathered) == len(rows)
     assert sorted(gathered) == sorted(rows)
@@ -64,7 +65,7 @@ def test_many_ids_are_brought_in_order(count: int) -> None:
     ids = list(range(count, 0, -1))
     rows = Rows(2, [(one, -one) for one in ids])
 
-    gathered = rows.gathered(0)
+    gathered = done(rows.gathering(0))
 
     assert list(gathered) == [(one, -one) for one in reversed(ids)]
     assert gathered.columns[0].ids == list(reversed(ids))

@@ -10,6 +10,7 @@ from authz_service.facts import index as index_module
 from authz_service.facts.access import AccessPath, Demand
 from authz_service.facts.fact import Fact
 from authz_service.facts.snapshot import FactSnapshot
+from authz_service.facts.tables import Tables
 from authz_service.facts.value import Value, string
 from authz_service.facts.view import Reached
 from authz_service.facts.work import done
@@ -93,16 +94,16 @@ def test_what_was_merged_may_have_changed_again_meanwhile() -> None:
 
 def test_facts_of_new_values_need_not_be_looked_up() -> None:
     stored = FactSnapshot([fact("likes", "a", "b")])
-    loaded = FactSnapshot.of(stored.tables().gathered({("likes", 2): 0}))
-    ids = loaded.tables().ids
+    loaded = FactSnapshot.of(done(stored.gathering({("likes", 2): 0})))
+    ids = done(loaded.gathering({})).ids
     before = len(ids)
     written = loaded.changed({fact("likes", "a", "new"): True, fact("likes", "a", "never"): False})
-    assert not loaded.tables().is_findable
+    assert not done(loaded.gathering({})).is_findable
     assert len(written) == 2
     assert len(ids) == before + 1
 
     assert written.changed({fact("likes", "a", "b"): True}) is written
-    assert loaded.tables().is_findable
+    assert done(loaded.gathering({})).is_findable
 
 
 def test_what_is_reached_is_bounded(monkeypatch):
@@ -145,8 +146,8 @@ def test_the_order_of_rows_does_not_matter(
         if fact.args[1] in wanted:
             expected[fact.args[key]].add(fact.args[2 - key])
 
-    tables = FactSnapshot(Random(1).sample(some, len(some))).tables()
-    for one in (tables, tables.gathered({("role", 3): key})):
+    tables = Tables(Random(1).sample(some, len(some)))
+    for one in (tables, done(tables.gathering({("role", 3): key}))):
         seen = FactSnapshot.of(one).view(demand)
         for user in users:
             found = getattr(seen, name)(seen.ids.find(user), ())

@@ -16,6 +16,7 @@ from authz_service.facts.change import Delete, Insert
 from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value
+from authz_service.facts.work import done
 from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store.fact_store import FactStore
 from authz_service.store.reading import RevisionUnreadable
@@ -377,7 +378,7 @@ def test_walks_are_taken_after_a_load_and_a_new_policy(
     if is_published:
         publish(store, "tag")
         replica.catch_up()
-    ids = replica.state("default").facts.tables().ids
+    ids = done(replica.state("default").facts.gathering({})).ids
     users = {Value("User", "alice"), Value("User", "bob")}
     assert {ids.value(walked.get(timeout=10)) for _ in users} == users
     replica.close()

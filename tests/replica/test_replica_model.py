@@ -142,7 +142,7 @@ class ReplicaModel(RuleBasedStateMachine):
 
     @rule()
     def save_checkpoint(self) -> None:
-        self.replica.save_checkpoint(lambda: False)
+        self.replica.save_checkpoint(lambda: True)
 
     @rule()
     def start_from_checkpoint(self) -> None:

@@ -60,12 +60,12 @@ class Keeping:
         self.outcomes = list(outcomes)
         self.stopped = asyncio.Event()
 
-    def save_checkpoint(self, given_up: Callable[[], bool]) -> bool:
-        assert not given_up()
+    def save_checkpoint(self, rest: Callable[[], bool]) -> bool:
+        assert rest()
         outcome = self.outcomes.pop(0)
         if not self.outcomes:
             self.stopped.set()
-            assert given_up()
+            assert not rest()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome

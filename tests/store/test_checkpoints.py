@@ -39,21 +39,21 @@ def replica_of() -> Iterator[Callable[..., Replica]]:
         replica.close()
 
 
-def never() -> bool:
-    return False
+def always() -> bool:
+    return True
 
 
-def after(calls: int) -> Callable[[], bool]:
-    """Return what gives up when it was asked so many times."""
+def until(calls: int) -> Callable[[], bool]:
+    """Return what says to go on until it was asked so many times."""
     counted = itertools.count(1)
-    return lambda: next(counted) > calls
+    return lambda: next(counted) <= calls
 
 
-def save(store: FactStore, given_up: Callable[[], bool] = never) -> bool:
+def save(store: FactStore, rest: Callable[[], bool] = always) -> bool:
     replica = Replica(store, tuple)
     replica.load()
     try:
-        return replica.save_checkpoint(given_up)
+        return replica.save_checkpoint(rest)
     finally:
         replica.close()
 
@@ -117,7 +117,7 @@ def test_what_is_not_whole_is_not_there(world: World, replica_of) -> None:
     for ends in range(1, 100):
         before = revision_of(store)
         write(store, *insert(role(f"user {ends}")))
-        is_whole = save(store, after(ends))
+        is_whole = save(store, until(ends))
         assert revision_of(store) == (store.head().revision if is_whole else before)
         replica = replica_of(store)
         assert replica.load_checkpoint()
@@ -159,8 +159,8 @@ def test_one_is_written_at_a_time(world: World) -> None:
     def meanwhile() -> bool:
         wanted = other.wants_checkpoint(saved.FORM, 10)
         writing = Writing(saved.FORM, other.incarnation, other.head().revision)
-        seen.append(wanted or other.write_checkpoint(writing, [b"x"], lambda: b"", lambda: True))
-        return False
+        seen.append(wanted or other.write_checkpoint(writing, [b"x"], lambda: b"", always))
+        return True
 
     assert replica.save_checkpoint(meanwhile)
     replica.close()
@@ -175,7 +175,7 @@ def test_pieces_that_somebody_took_away_make_none(world: World) -> None:
 
     def meanwhile() -> bool:
         execute(store, "DELETE FROM checkpoints WHERE piece = 1")
-        return False
+        return True
 
     assert not save(store, meanwhile)
     assert content(store) is None
@@ -186,12 +186,12 @@ def test_one_of_a_life_that_ended_is_not_finished(world: World) -> None:
     write(store, *insert(role("ann")))
     for ends in itertools.count(1):
         lives = {store.incarnation}
-        asked = after(ends)
+        goes_on = until(ends)
 
-        def meanwhile(lives: set[str] = lives, asked: Callable[[], bool] = asked) -> bool:
-            if asked():
+        def meanwhile(lives: set[str] = lives, goes_on: Callable[[], bool] = goes_on) -> bool:
+            if not goes_on():
                 lives.add(store.begin_life())
-            return False
+            return True
 
         is_whole = save(store, meanwhile)
         if len(lives) == 1:
