@@ -137,9 +137,11 @@ class Freshness:
             return state, committed_at
         # What was committed by then, by whomever, is to be here.
         applied = await self.reached(store, FullyConsistent(), None)
-        newest = applied.state(store)
         revision = await self._past.revision_at(demand.instant)
-        state, _ = await self._past.at(newest.token._replace(revision=revision), newest)
+        token = applied.state(store).token._replace(revision=revision)
+        # A write has its time before it is committed, so this one may be newer than what was applied.
+        applied = await self.reached(store, AtLeastAsFresh((token,)), None)
+        state, _ = await self._past.at(token, applied.state(store))
         return state, demand.instant
 
     def _require_database(self) -> None:

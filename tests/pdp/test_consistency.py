@@ -17,13 +17,20 @@ from authz_service.errors import (
 )
 from authz_service.facts.change import Insert, WriteRequest
 from authz_service.facts.fact import Fact
+from authz_service.facts.instant import instant_of
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.value import Value
-from authz_service.pdp.consistency import AtLeastAsFresh, Freshness, FullyConsistent
+from authz_service.pdp.consistency import (
+    AsOf,
+    AtLeastAsFresh,
+    Exactly,
+    Freshness,
+    FullyConsistent,
+)
 from authz_service.replica.follower import Follower
 from authz_service.replica.past import PastStates
 from authz_service.replica.replica import Replica
-from authz_service.store.fact_store import FactStore
+from authz_service.store.fact_store import FactStore, utc_now
 
 
 class World:
@@ -277,4 +284,27 @@ def test_freshness_is_that_of_the_look_and_not_of_its_end(world: World) -> None:
         await look
         assert world.replica.applied.fresh_as_of < between
 
+    world.run(work)
+
+
+def test_a_time_at_which_a_write_had_begun(world: World) -> None:
+    """The write is committed when the copy was looked at already: a state that has its revision has it."""
+    began = utc_now()
+    look, written = world.store.revision_at, []
+
+    def revision_at(instant):
+        if not written:
+            world.store._clock = lambda: began
+            written.append(world.write("ann"))
+            world.store._clock = utc_now
+        return look(instant)
+
+    async def work(freshness: Freshness):
+        state, _ = await freshness.past("default", AsOf(instant_of(utc_now())), 5)
+        assert state.token == written[0]
+        assert len(state.facts) == 1
+        state, _ = await freshness.past("default", Exactly(written[0]), 5)
+        assert len(state.facts) == 1
+
+    world.store.revision_at = revision_at
     world.run(work)
