@@ -40,7 +40,7 @@ from authz_service.facts.change import (
 from authz_service.facts.fact import Fact
 from authz_service.facts.instant import instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
-from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.polar.diagnostic import Diagnostic, PolicyTestsFailed
 from authz_service.polar.policy import Policy
 from authz_service.replica.follower import Follower
@@ -187,20 +187,20 @@ class PolicyAdministrationPoint:
 
     async def _told(self, change: Callable[[], ConsistencyToken]) -> ConsistencyToken:
         token = await asyncio.to_thread(change)
-        await self._reached(token.revision)
+        await self._reached(token)
         return token
 
     async def _seen(self, written: Written) -> FactsWritten:
-        await self._reached(written.revision)
+        await self._reached(written.token)
         return FactsWritten(written.results, written.token, written.policy_version)
 
-    async def _reached(self, revision: Revision) -> None:
-        """Return when questions see `revision`, which is committed.
+    async def _reached(self, token: ConsistencyToken) -> None:
+        """Return when questions see what was committed with `token`.
 
         Raises StoreUnavailable if they do not come to see it: other errors would say that nothing was done.
         """
         try:
-            await self._follower.reach(revision)
+            await self._follower.reach(token)
         except StoreUnavailable:
             raise
         except AuthzError as error:
@@ -265,7 +265,7 @@ class PolicyAdministrationPoint:
             except PolicyChanged:
                 await self._follower.catch_up()
                 continue
-            await self._reached(published.revision)
+            await self._reached(published.token)
             policy = loaded.policy
             return PolicyPublished(
                 published.version, published.token, policy.warnings, len(policy.tests)

@@ -20,7 +20,7 @@ from random import random
 import structlog
 
 from authz_service.errors import AuthzError, ReplicaBehind, ServiceStopping, StoreUnavailable
-from authz_service.facts.revision import ConsistencyToken, Revision
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.replica.pulse import QUIET_SECONDS, Call
 from authz_service.replica.replica import P, Replica, ReplicaFault
 from authz_service.replica.runner import Runner
@@ -72,16 +72,21 @@ class Follower:
         """For how many seconds `signs`, read after this, may have stayed as they are."""
         return self._replica.pulse.patience if self._is_turning else QUIET_SECONDS
 
-    async def reach(self, revision: Revision) -> None:
-        """Return when the replica has applied `revision`, which was committed.
+    async def reach(self, token: ConsistencyToken) -> None:
+        """Return when the replica has applied what was committed with `token`.
 
         Raises StoreUnavailable, and what `load_policy` of the replica raises.
         """
-        if self._replica.revision < revision and self._running is not None:
+        if not self._has(token) and self._running is not None:
             # It may be enough; if not, whatever became of it, the next one is.
             await asyncio.wait([self._running])
-        if self._replica.revision < revision:
+        if not self._has(token):
             await self.catch_up()
+
+    def _has(self, token: ConsistencyToken) -> bool:
+        # A copy of a life before a restore can have the same revision, which is another one.
+        applied = self._replica.applied
+        return applied.incarnation == token.incarnation and applied.revision >= token.revision
 
     async def catch_up(self) -> None:
         """Apply everything that is committed now. Raises what `reach` raises."""

@@ -280,3 +280,30 @@ def test_what_is_written_is_not_said_to_be_refused(two, monkeypatch, key) -> Non
     assert [stored.fact for stored in one.store.read("default").facts] == [ANN]
     again = runner.run(one.pap.write_facts("default", request)).results[0].outcome
     assert again is (WriteOutcome.CREATED if key else WriteOutcome.EXISTED)
+
+
+def put_back(store: FactStore, revision: int) -> None:
+    """Let the database be what it was at `revision`, as a backup or a standby that lagged has it."""
+    with store._engine.begin() as connection:
+        for statement in (
+            "DELETE FROM changes WHERE revision > {}",
+            "DELETE FROM policies WHERE revision > {}",
+            "DELETE FROM facts WHERE created > {}",
+            "UPDATE stores SET revision = {}",
+            "UPDATE head SET revision = {}",
+        ):
+            connection.exec_driver_sql(statement.format(revision))
+    store.begin_life()
+
+
+def test_what_is_written_after_a_restore_is_seen(two) -> None:
+    """Its revision is one that the copy had in the life before."""
+    runner, one, other = two
+    runner.run(one.publish(READERS))
+    runner.run(one.write(ANN))
+    runner.run(one.write(fact('has_role(User:bea, "reader", Doc:x)')))
+    put_back(other.store, 2)
+    assert runner.run(one.permits("User:ann read Doc:x"))
+    written = runner.run(one.pap.write_facts("default", WriteRequest([Delete(ANN)])))
+    assert written.token.revision == 3
+    assert not runner.run(one.permits("User:ann read Doc:x"))

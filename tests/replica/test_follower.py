@@ -10,6 +10,7 @@ import pytest
 
 from authz_service.facts.change import Insert, WriteRequest
 from authz_service.facts.fact import Fact
+from authz_service.facts.revision import ConsistencyToken
 from authz_service.facts.value import Value
 from authz_service.replica import follower
 from authz_service.replica.follower import Follower
@@ -22,8 +23,8 @@ def tag(name: str) -> Fact:
     return Fact("tag", (Value("User", name),))
 
 
-def insert(store: FactStore, name: str) -> int:
-    return store.write("default", WriteRequest([Insert(tag(name))])).revision
+def insert(store: FactStore, name: str) -> ConsistencyToken:
+    return store.write("default", WriteRequest([Insert(tag(name))])).token
 
 
 @pytest.fixture
@@ -48,10 +49,10 @@ def seen(replica: Replica) -> set[str]:
 def test_many_wait_for_their_revisions(store: FactStore, replica: Replica) -> None:
     async def run() -> None:
         follower = Follower(replica)
-        revisions = [insert(store, str(number)) for number in range(20)]
-        await asyncio.gather(*map(follower.reach, revisions))
+        tokens = [insert(store, str(number)) for number in range(20)]
+        await asyncio.gather(*map(follower.reach, tokens))
         assert replica.revision == 20
-        await follower.reach(revisions[0])
+        await follower.reach(tokens[0])
 
     asyncio.run(run())
     assert len(seen(replica)) == 20
