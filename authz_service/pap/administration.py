@@ -274,7 +274,8 @@ class PolicyAdministrationPoint:
 
 
 def _active_version(state: StoreState[LoadedPolicy]) -> ActiveVersion:
-    return ActiveVersion(state.number, state.policy.version.version if state.policy else 0)
+    version = state.policy.version.version if state.policy else 0
+    return ActiveVersion(state.incarnation, state.number, version)
 
 
 def _is_accepted(state: StoreState[LoadedPolicy], request: WriteRequest) -> bool:

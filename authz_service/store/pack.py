@@ -61,9 +61,11 @@ _PART = 1000
 class ActiveVersion(NamedTuple):
     """The version of the policy, 0 for none, that is active in the store of this number.
 
-    A store that was made again under the same name counts its versions from 1 again.
+    A store that was made again under the same name counts its versions from 1 again, and a database that was
+    restored goes on from those that it has.
     """
 
+    incarnation: str
     store: int
     version: int
 
@@ -126,7 +128,7 @@ class Pack:
 
     def check_active(self, store: int, expected: ActiveVersion | None) -> None:
         """Raise PolicyChanged unless the policy of `store` is still the expected one; None expects none."""
-        active = ActiveVersion(store, self.policy_version(store))
+        active = ActiveVersion(self.incarnation, store, self.policy_version(store))
         if expected not in (None, active):
             message = f"policy version {active.version} was published meanwhile; try again"
             raise PolicyChanged(message)

@@ -307,3 +307,17 @@ def test_what_is_written_after_a_restore_is_seen(two) -> None:
     written = runner.run(one.pap.write_facts("default", WriteRequest([Delete(ANN)])))
     assert written.token.revision == 3
     assert not runner.run(one.permits("User:ann read Doc:x"))
+
+
+def test_the_policy_of_a_life_before_checks_nothing(two) -> None:
+    """The version is the same, the policy is another one."""
+    runner, one, other = two
+    runner.run(one.publish(READERS))
+    runner.run(one.publish(BOTH))
+    put_back(other.store, 1)
+    files = (PolicyFile("main.polar", WRITERS),)
+    assert other.store.publish("default", files, utc_now()).version.version == 2
+    assert one.replica.state("default").policy.version.version == 2
+    with pytest.raises(UnusableFact):
+        runner.run(one.write(ANN))
+    assert not one.store.read("default").facts

@@ -58,6 +58,7 @@ from authz_service.facts.revision import ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import string
 from authz_service.replica.replica import Replica, ReplicaFault
+from authz_service.store.fact_store import FactStore
 from authz_service.store.pack import ActiveVersion
 from authz_service.store.upkeep import begin_compaction
 
@@ -544,16 +545,20 @@ def expiries_reach_replicas_in_every_way(world: World) -> None:
 # Writes and policies.
 
 
+def active(store: FactStore, version: int) -> ActiveVersion:
+    return ActiveVersion(store.incarnation, 0, version)
+
+
 @promise
 def a_write_that_was_checked_by_another_policy_is_refused(world: World) -> None:
     """The policy comes first, from another process: whatever the facts were checked by is not active."""
     store, other = world.open(), world.open()
     with pytest.raises(PolicyChanged):
-        store.write("default", WriteRequest(insert(role("ann"))), checked_by=ActiveVersion(0, 1))
+        store.write("default", WriteRequest(insert(role("ann"))), checked_by=active(store, 1))
     assert store.publish("default", policy("one"), NOON).version.version == 1
     assert (
         store.write(
-            "default", WriteRequest(insert(role("ann"))), checked_by=ActiveVersion(0, 1)
+            "default", WriteRequest(insert(role("ann"))), checked_by=active(store, 1)
         ).policy_version
         == 1
     )
@@ -561,13 +566,13 @@ def a_write_that_was_checked_by_another_policy_is_refused(world: World) -> None:
     other.publish("default", policy("two"), NOON)
     with pytest.raises(PolicyChanged):
         store.write(
-            "default", WriteRequest(insert(role("bob"))), checked_by=ActiveVersion(0, checked_by)
+            "default", WriteRequest(insert(role("bob"))), checked_by=active(store, checked_by)
         )
     assert facts_now(store) == {role("ann")}
     assert store.head().revision == 3
     assert (
         store.write(
-            "default", WriteRequest(insert(role("bob"))), checked_by=ActiveVersion(0, 2)
+            "default", WriteRequest(insert(role("bob"))), checked_by=active(store, 2)
         ).revision
         == 4
     )
@@ -577,7 +582,7 @@ def a_write_that_was_checked_by_another_policy_is_refused(world: World) -> None:
 def the_policy_of_a_deleted_store_checks_nothing_for_its_successor(world: World) -> None:
     """The name and the version are the same, the store is another."""
     store = world.open()
-    former = ActiveVersion(store.create_store("other").store, 1)
+    former = ActiveVersion(store.incarnation, store.create_store("other").store, 1)
     store.publish("other", policy("one"), NOON)
     store.delete_store("other")
     store.create_store("other")
@@ -597,20 +602,20 @@ def a_policy_finds_the_orphans_written_while_it_was_checked(world: World) -> Non
     seen = store.head().revision
     # By now all facts were looked at; these come before the lock is taken.
     for writes in (insert(role("bob"), role("cyd")), delete(role("cyd"))):
-        other.write("default", WriteRequest(writes), checked_by=ActiveVersion(0, 1))
+        other.write("default", WriteRequest(writes), checked_by=active(store, 1))
     with pytest.raises(FactsOrphaned) as caught:
         store.publish(
             "default",
             policy("two"),
             NOON,
-            replaces=ActiveVersion(0, 1),
+            replaces=active(store, 1),
             orphaned=lambda fact: fact not in (role("ann"), role("cyd")),
             seen=seen,
         )
     assert (caught.value.facts, caught.value.count) == ((str(role("bob")),), 1)
     assert store.policy("default", None).version == 1
     assert (
-        store.publish("default", policy("two"), NOON, replaces=ActiveVersion(0, 1)).version.version
+        store.publish("default", policy("two"), NOON, replaces=active(store, 1)).version.version
         == 2
     )
 
@@ -626,20 +631,20 @@ def a_policy_that_orphans_facts_names_them(world: World) -> None:
             "default",
             policy("one"),
             NOON,
-            replaces=ActiveVersion(0, 0),
+            replaces=active(store, 0),
             orphaned=lambda fact: fact != role("ann"),
         )
     assert caught.value.count == 25
     assert caught.value.facts == tuple(str(role(f"u{number:02}")) for number in range(10))
     assert store.head().revision == 2
     with pytest.raises(PolicyChanged):
-        store.publish("default", policy("one"), NOON, replaces=ActiveVersion(0, 3))
+        store.publish("default", policy("one"), NOON, replaces=active(store, 3))
     nothing = store.publish(
-        "default", policy("one"), NOON, replaces=ActiveVersion(0, 0), orphaned=lambda _: False
+        "default", policy("one"), NOON, replaces=active(store, 0), orphaned=lambda _: False
     )
     assert nothing.version.version == 1
     same = store.publish(
-        "default", policy("one"), NOON, replaces=ActiveVersion(0, 1), orphaned=lambda _: True
+        "default", policy("one"), NOON, replaces=active(store, 1), orphaned=lambda _: True
     )
     assert same == nothing
 

@@ -141,7 +141,7 @@ class StoreModel(RuleBasedStateMachine):
         self, drawn: list[object], conditions: list[object], key: str | None, *, stale: bool
     ) -> None:
         request = self.request(drawn, conditions, key)
-        checked_by = ActiveVersion(0, self.history[-1].version + stale)
+        checked_by = ActiveVersion(self.store.incarnation, 0, self.history[-1].version + stale)
         expected = self.expected(request, stale=stale)
         if isinstance(expected, type):
             with pytest.raises(expected):
@@ -186,7 +186,10 @@ class StoreModel(RuleBasedStateMachine):
     def retry(self, data: st.DataObject) -> None:
         request, written, until = self.keys[data.draw(st.sampled_from(sorted(self.keys)))]
         if until > self.now:
-            assert self.store.write("default", request, ActiveVersion(0, 99)) == written
+            assert (
+                self.store.write("default", request, ActiveVersion(self.store.incarnation, 0, 99))
+                == written
+            )
 
     @rule(text=st.sampled_from("pq"))
     def publish(self, text: str) -> None:
