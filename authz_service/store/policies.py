@@ -94,10 +94,11 @@ def _orphans(pack: Pack, store: int, orphaned: Orphaned, seen: Revision) -> set[
         # What was written since is not known any more.
         rows = pack.ledger.matching(store, FactPattern())
         return {fact for fact, row in rows if row.counts(pack.instant) and orphaned(fact)}
+    # Also what only expires at another time: it may have been left out before as expired.
     written = {
         fact
         for mark, fact, _ in pack.effects_since(store, seen)
-        if mark is Mark.INSERTED and orphaned(fact)
+        if mark in (Mark.INSERTED, Mark.CHANGED) and orphaned(fact)
     }
     pack.ledger.fetch(store, written)
     found = ((fact, pack.ledger.stored(store, fact)) for fact in written)
