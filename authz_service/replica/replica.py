@@ -23,7 +23,13 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from authz_service.errors import AuthzError, Compacted, StoreNotFound, StoreUnavailable
+from authz_service.errors import (
+    AuthzError,
+    Compacted,
+    RevisionUnknown,
+    StoreNotFound,
+    StoreUnavailable,
+)
 from authz_service.facts.access import Demand
 from authz_service.facts.change import ChangeBatch, StoreEvent, joined
 from authz_service.facts.expiry import Expiries
@@ -435,6 +441,9 @@ class Replica(Generic[P]):
             )
         except Compacted as error:
             raise ReplicaFault(f"the log after revision {revision} is no longer kept") from error
+        except RevisionUnknown as error:
+            # What it goes on with was not written behind what is here.
+            raise ReplicaFault(error.message) from error
         if not batches:
             raise ReplicaFault(f"the log ends at {revision}, the head is {head.revision}")
         return batches

@@ -22,7 +22,13 @@ from itertools import chain
 
 from sqlalchemy import Connection, Engine, select
 
-from authz_service.errors import NoPolicy, PolicyNotFound, StoreNotFound, StoreUnavailable
+from authz_service.errors import (
+    NoPolicy,
+    PolicyNotFound,
+    RevisionUnknown,
+    StoreNotFound,
+    StoreUnavailable,
+)
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, WriteRequest
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.instant import Instant, instant_of
@@ -428,29 +434,35 @@ class FactStore:
         The batch at `revision` is not included. What the log holds is returned as it is: whoever applies it
         must see to it that no revision is missing. Raises Compacted if the log does not go back so far, and
         RevisionUnreadable if the next batch is not understood. Those up to a head that the primary has `shown`
-        may come from a standby.
+        may come from a standby; RevisionUnknown if the database has begun another life since.
         """
         found = None
         if shown is not None and revision < shown.revision:
             found = self._standbys.read(
                 shown, lambda connection, _: _log_up_to(connection, revision, limit, shown)
             )
-        return found or self._changes_after(revision, limit)
+        return found or self._changes_after(revision, limit, shown.incarnation if shown else None)
 
-    def _changes_after(self, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
+    def _changes_after(
+        self, revision: Revision, limit: int, incarnation: str | None
+    ) -> tuple[ChangeBatch, ...]:
         try:
             # Mostly there are writes, and a transaction would take longer than the statement in it.
             with self._database.asking() as engine:
-                batches = reading.ask_log(engine, revision, limit)
-            return batches or self._read_changes_after(revision, limit)
+                batches = reading.ask_log(engine, revision, limit, incarnation)
+            return batches or self._read_changes_after(revision, limit, incarnation)
         except reading.RevisionUnreadable as error:
             if not error.before:
                 raise
             return error.before
 
-    def _read_changes_after(self, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
+    def _read_changes_after(
+        self, revision: Revision, limit: int, incarnation: str | None
+    ) -> tuple[ChangeBatch, ...]:
         with self._database.reading() as connection:
             head = read_head(connection)
+            if incarnation not in (None, head.incarnation):
+                raise RevisionUnknown("the database was restored, its revisions are others now")
             if revision < head.revision:
                 reading.check_kept(head, revision)
             return reading.read_log(connection, revision, limit)

@@ -261,8 +261,9 @@ def _log_query(*, of_one_store: bool) -> Statement:
         wanted = wanted.where(log.c.store == bindparam("store"))
     chosen = wanted.order_by(log.c.revision).limit(bindparam("most")).subquery()
     kept = select(tables.head.c.compacted_to).scalar_subquery()
+    life = select(tables.head.c.incarnation).scalar_subquery()
     return Statement(
-        select(log, tables.stores.c.name, tables.stores.c.deleted, kept)
+        select(log, tables.stores.c.name, tables.stores.c.deleted, kept, life)
         .join(chosen, chosen.c.revision == log.c.revision)
         .outerjoin(tables.stores, tables.stores.c.number == log.c.store)
         .order_by(log.c.revision, log.c.part)
@@ -270,7 +271,7 @@ def _log_query(*, of_one_store: bool) -> Statement:
 
 
 class _LogRow(NamedTuple):
-    """A row of the log, what its store is now, and from where on history is whole."""
+    """A row of the log, what its store is now, from where on history is whole, and the life of the database."""
 
     revision: int
     part: int
@@ -281,6 +282,7 @@ class _LogRow(NamedTuple):
     name: str | None
     deleted: int | None
     compacted_to: int
+    incarnation: str
 
 
 def read_log(
@@ -297,14 +299,20 @@ def read_log(
     return _batches(rows, lambda row: _policy(connection, row))
 
 
-def ask_log(engine: Engine, revision: Revision, limit: int) -> tuple[ChangeBatch, ...]:
+def ask_log(
+    engine: Engine, revision: Revision, limit: int, incarnation: str | None
+) -> tuple[ChangeBatch, ...]:
     """Return what `read_log` does, of all stores, if one statement tells all of it; else nothing.
 
-    It does not if a policy is among them, or if the log does not go back so far. Raises RevisionUnreadable.
+    It does not if a policy is among them, if the log does not go back so far, or if it is of another life than
+    that of the `incarnation`. Raises RevisionUnreadable.
     """
     wanted = {"after": revision, "most": limit}
     rows = list(map(_LogRow._make, _log_query(of_one_store=False).ask(engine, wanted)))
     if any(row.kind == Kind.POLICY or row.compacted_to > revision for row in rows):
+        return ()
+    # Of one statement, so all rows tell the same.
+    if rows and rows[0].incarnation != (incarnation or rows[0].incarnation):
         return ()
     return _batches(rows, lambda _: None)
 

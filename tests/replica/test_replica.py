@@ -198,6 +198,33 @@ def test_a_database_from_the_past_is_a_fault(replica: Replica[str], store: FactS
         replica.catch_up()
 
 
+@pytest.mark.parametrize("has_policy", [False, True])
+def test_a_restore_between_head_and_log_is_a_fault(
+    replica: Replica[str], store: FactStore, *, has_policy: bool
+) -> None:
+    """The log goes on behind the copy, but with what was written in another life."""
+    insert(store, "alice")
+    insert(store, "bob")
+    replica.catch_up()
+    insert(store, "carol")
+    head = store.head()
+
+    def restored():
+        for table, column in (("changes", "revision"), ("facts", "created")):
+            execute(store, f"DELETE FROM {table} WHERE {column} > 1")
+        execute(store, "UPDATE head SET revision = 1")
+        store.begin_life()
+        insert(store, "dave")
+        publish(store, "one") if has_policy else insert(store, "erin")
+        insert(store, "frank")
+        return head
+
+    store.head = restored
+    with pytest.raises(ReplicaFault, match="restored"):
+        replica.catch_up()
+    assert set(replica.state("default").facts) == {tag("alice"), tag("bob")}
+
+
 def test_loading_again_recovers_from_a_gap(replica: Replica[str], store: FactStore) -> None:
     insert(store, "alice")
     insert(store, "bob")
