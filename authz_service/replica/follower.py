@@ -7,7 +7,8 @@ Rule 2: a copy that is not what the log says (a gap, another life of the databas
     each waits for a time of its own before it reads everything; so does each that tries again.
 Rule 3: while the last round has failed, or waits in vain for the database, `trouble` says so, so that nobody
     need wait to be told.
-Rule 4: a call to the database that does not return is given up, and its thread is left behind.
+Rule 4: a call to the database that does not return is given up, and its thread is left behind. One whose answer
+    goes on coming in parts, as a whole copy does, may take as long as it needs.
 Rule 5: what is counted in seconds here is counted in looks of this loop, so that a process that was stopped
     for a while does not take that for a silence of the database.
 """
@@ -197,10 +198,12 @@ class Follower:
         """Wait for `moving`. Raises StoreUnavailable if a call to the database had to be given up."""
         pulse = self._replica.pulse
         call: Call | None = None
-        ticks = 0
+        parts = ticks = 0
         while not (await asyncio.wait([moving], timeout=_TICK_SECONDS))[0]:
-            ticks = ticks + 1 if call is not None and pulse.call is call else 0
+            is_silent = call is not None and pulse.call is call and call.parts == parts
+            ticks = ticks + 1 if is_silent else 0
             call = pulse.call
+            parts = call.parts if call is not None else 0
             if ticks >= _SILENT_TICKS:
                 self.trouble = StoreUnavailable("the database does not answer; try again")
             if call is not None and ticks >= _GIVEN_UP_TICKS and self._leave_runner(call):

@@ -25,9 +25,12 @@ class GivenUp(Exception):
 
 
 class Call:
-    """One call to the database; what counts is which one it is."""
+    """One call to the database; what counts is which one it is, and how many parts of its answer have come."""
 
-    __slots__ = ()
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts = 0
 
 
 class Pulse:
@@ -56,11 +59,24 @@ class Pulse:
 
     def outside(self, ask: Callable[[], T]) -> T:
         """Return what `ask` returns, which waits for the database. Raises GivenUp if that was given up."""
+        return self.outside_in_parts(lambda _: ask())
+
+    def outside_in_parts(self, ask: Callable[[Callable[[], None]], T]) -> T:
+        """Do what `outside` does, for an answer that comes in parts: `ask` calls what it is given after each.
+
+        That raises GivenUp, too, so that nobody reads on for nothing.
+        """
         call = Call()
+
+        def has_come() -> None:
+            call.parts += 1
+            if self._call is not call:
+                raise GivenUp
+
         with self._lock:
             self._call = call
         try:
-            answer = ask()
+            answer = ask(has_come)
         finally:
             with self._lock:
                 is_given_up = self._call is not call

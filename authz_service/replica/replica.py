@@ -209,7 +209,7 @@ class Replica(Generic[P]):
         # What comes of a merge is not wanted any more, and there is room for two copies but not for three.
         self._drop_merge()
         began = self._clock()
-        head, stored = self.pulse.outside(self._store.load)
+        head, stored = self.pulse.outside_in_parts(self._store.load)
         states = [
             SavedStore(one.name, one.number, one.revision, one.policy, one.expiries, one.facts)
             for one in stored

@@ -364,20 +364,27 @@ class FactStore:
             revision = state.checked(head.incarnation, state.store, head.revision)
             return read_past(connection, head, state.store, revision, most)
 
-    def load(self) -> tuple[Head, tuple[StoredState, ...]]:
-        """Return the head and every store as it is there, at one moment: nothing is older than this call."""
-        return self._load_from_standby() or self._load()
+    def load(
+        self, has_come: Callable[[], None] = lambda: None
+    ) -> tuple[Head, tuple[StoredState, ...]]:
+        """Return the head and every store as it is there, at one moment: nothing is older than this call.
 
-    def _load(self) -> tuple[Head, tuple[StoredState, ...]]:
+        `has_come` is called after each few thousand facts. What it raises passes through.
+        """
+        return self._load_from_standby(has_come) or self._load(has_come)
+
+    def _load(self, has_come: Callable[[], None]) -> tuple[Head, tuple[StoredState, ...]]:
         with self._database.reading() as connection:
-            return read_head(connection), tuple(reading.read_stores(connection))
+            return read_head(connection), tuple(reading.read_stores(connection, has_come))
 
-    def _load_from_standby(self) -> tuple[Head, tuple[StoredState, ...]] | None:
+    def _load_from_standby(
+        self, has_come: Callable[[], None]
+    ) -> tuple[Head, tuple[StoredState, ...]] | None:
         if not self._standbys:
             return None
         found = self._standbys.read(
             self.head(),
-            lambda connection, head: (head, tuple(reading.read_stores(connection))),
+            lambda connection, head: (head, tuple(reading.read_stores(connection, has_come))),
             wait=True,
         )
         # What it has beyond the primary was lost when another standby became that.

@@ -369,27 +369,30 @@ def _batch(
     )
 
 
-def read_stores(connection: Connection) -> Iterator[StoredState]:
-    """Yield every store as it is now."""
+def read_stores(
+    connection: Connection, has_come: Callable[[], None] = lambda: None
+) -> Iterator[StoredState]:
+    """Yield every store as it is now. Calls `has_come` after each page of facts."""
     table = tables.stores
     query = select(table.c.number, table.c.name, table.c.revision)
     query = query.where(table.c.deleted.is_(None)).order_by(table.c.number)
     for number, name, revision in connection.execute(query).all():
-        facts = _filled(connection, number)
+        facts = _filled(connection, number, has_come)
         policy = policy_version(connection, number, None)
-        expiries = dict(_expiries(connection, number))
+        expiries = dict(_expiries(connection, number, has_come))
         yield StoredState(name, Revision(revision), facts, policy, number, expiries)
 
 
-def _filled(connection: Connection, store: int) -> Tables:
+def _filled(connection: Connection, store: int, has_come: Callable[[], None]) -> Tables:
     """Return all facts of a store, read page by page. They are never objects, and no page is kept."""
     filling = Filling(split_values)
     predicate = _next_predicate(connection, store, "")
     while predicate is not None:
-        pages = _key_pages(connection, store, predicate)
-        for keys in chain.from_iterable(map(pieces_of, pages)):
-            for arity, columns in columns_of(keys):
-                filling.add((predicate, arity), columns)
+        for page in _key_pages(connection, store, predicate):
+            for keys in pieces_of(page):
+                for arity, columns in columns_of(keys):
+                    filling.add((predicate, arity), columns)
+            has_come()
         filling.end_predicate()
         predicate = _next_predicate(connection, store, predicate)
     return filling.tables()
@@ -420,10 +423,14 @@ def _key_pages(connection: Connection, store: int, predicate: str) -> Iterator[s
         yield joined
 
 
-def _expiries(connection: Connection, store: int) -> Iterator[tuple[Fact, Instant]]:
+def _expiries(
+    connection: Connection, store: int, has_come: Callable[[], None]
+) -> Iterator[tuple[Fact, Instant]]:
     table = tables.facts
     query = select(table.c.predicate, table.c.key, table.c.args, table.c.expires_at)
     query = query.where(table.c.store == store, table.c.expires_at.is_not(None))
     decode = fact_decoder()
-    for predicate, key, args, expires_at in connection.execute(query):
-        yield decode(predicate, key, args), Instant(expires_at)
+    for page in connection.execute(query).partitions(_PAGE_FACTS):
+        for predicate, key, args, expires_at in page:
+            yield decode(predicate, key, args), Instant(expires_at)
+        has_come()

@@ -18,6 +18,7 @@ from authz_service.replica import follower as follower_module
 from authz_service.replica.follower import Follower
 from authz_service.replica.pulse import QUIET_SECONDS, GivenUp, Pulse
 from authz_service.replica.replica import Replica
+from authz_service.store import reading
 from authz_service.store.fact_store import FactStore
 
 
@@ -102,6 +103,29 @@ def test_another_thread_goes_on(store: FactStore, replica: Replica, method: str)
     asyncio.run(run())
 
 
+def test_a_copy_that_takes_long_is_not_given_up(
+    store: FactStore, replica: Replica, monkeypatch
+) -> None:
+    """Each attempt would take as long, so it would never be there."""
+    monkeypatch.setattr(follower_module, "_GIVEN_UP_TICKS", 6)
+    key_pages, pages = reading._key_pages, []
+
+    def slowly(*arguments):
+        for page in key_pages(*arguments):
+            time.sleep(0.1)
+            pages.append(page)
+            yield page
+
+    monkeypatch.setattr(reading, "_key_pages", slowly)
+    monkeypatch.setattr(reading, "_PAGE_FACTS", 1)
+    for number in range(10):
+        insert(store, str(number))
+    store.begin_life()
+    asyncio.run(Follower(replica, lambda: 0.0).catch_up())
+    assert replica.revision == 10
+    assert len(pages) == 10
+
+
 def test_trouble_is_told_before_it_is_given_up(store: FactStore, replica: Replica) -> None:
     store.head = hanging = Hanging(store.head)
 
@@ -141,12 +165,12 @@ def test_few_threads_are_left_behind(store: FactStore, replica: Replica) -> None
 
 def test_that_can_fail(store: FactStore, replica: Replica, monkeypatch) -> None:
     """If a thread did not learn that it was left behind."""
-    outside = Pulse.outside
+    outside = Pulse.outside_in_parts
 
     def forgetful(self: Pulse, ask):
-        def remembered():
+        def remembered(has_come):
             nonlocal answer
-            answer = ask()
+            answer = ask(has_come)
             return answer
 
         answer = None
@@ -155,7 +179,7 @@ def test_that_can_fail(store: FactStore, replica: Replica, monkeypatch) -> None:
         except GivenUp:
             return answer
 
-    monkeypatch.setattr(Pulse, "outside", forgetful)
+    monkeypatch.setattr(Pulse, "outside_in_parts", forgetful)
     with pytest.raises(AssertionError):
         test_another_thread_goes_on(store, replica, "load")
 

@@ -317,9 +317,9 @@ def test_what_a_standby_has_beyond_the_primary_is_not_taken(
         first.revision
     ]
     monkeypatch.setattr(FactStore, "head", lambda _: shown)
-    assert store._load_from_standby() is None
+    assert store._load_from_standby(lambda: None) is None
     monkeypatch.setattr(fact_store, "has_reached", lambda *_: True)
-    assert store._load_from_standby()[0].revision > shown.revision
+    assert store._load_from_standby(lambda: None)[0].revision > shown.revision
 
 
 def test_a_promotion_that_goes_unnoticed_would_be_seen(primary, opened, made, monkeypatch) -> None:
