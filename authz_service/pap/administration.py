@@ -152,9 +152,9 @@ class PolicyAdministrationPoint:
         """Delete a store and all that is in it. Raises StoreNotFound, StoreProtected, StoreUnavailable."""
         return await self._carried_through(self._told(partial(self._store.delete_store, name)))
 
-    async def policy(self, store: str, version: int | None) -> PolicyVersion:
-        """Return a policy version, the active one for None. Raises PolicyNotFound, NoPolicy."""
-        return await asyncio.to_thread(self._store.policy, store, version)
+    async def published(self, store: str, version: int | None) -> Published:
+        """Return a policy version, the active one for None. Raises StoreNotFound, PolicyNotFound, NoPolicy."""
+        return await asyncio.to_thread(self._store.published, store, version)
 
     async def close(self) -> None:
         """Wait for the writes that have begun; policies that are not ready yet are given up."""

@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable
 from authz.v1 import policy_service_pb2 as pb
 from authz.v1.policy_service_pb2_grpc import PolicyServiceServicer
 
-from authz_service.engine.engines import LoadedPolicy
 from authz_service.errors import MalformedValue
 from authz_service.pap.administration import PolicyAdministrationPoint
-from authz_service.replica.replica import Replica
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc
 from authz_service.server.status import findings_message
@@ -20,11 +18,9 @@ class PolicyService(PolicyServiceServicer):
     def __init__(
         self,
         pap: PolicyAdministrationPoint,
-        replica: Replica[LoadedPolicy],
         on_published: Callable[[], Awaitable[None]],
     ) -> None:
         self._pap = pap
-        self._replica = replica
         self._on_published = on_published
 
     async def PublishPolicy(  # noqa: N802 - the name is the contract's
@@ -56,11 +52,11 @@ class PolicyService(PolicyServiceServicer):
         if request.policy_version < 0:
             message = "versions count from 1; 0 means the active one"
             raise MalformedValue(message, field="policy_version")
-        state = self._replica.state(store)
-        version = await self._pap.policy(store, request.policy_version or None)
+        found = await self._pap.published(store, request.policy_version or None)
+        version = found.version
         return pb.GetPolicyResponse(
             files=[pb.PolicyFile(name=file.name, text=file.text) for file in version.files],
             policy_version=version.version,
             published_at=codec.timestamp(version.published_at),
-            consistency_token=str(state.token),
+            consistency_token=str(found.token),
         )

@@ -330,12 +330,18 @@ class FactStore:
             return reading.revision_at(connection, read_head(connection), instant)
 
     def policy(self, store: str, version: int | None) -> PolicyVersion:
-        """Return a version of the policy of `store`, the active one for None.
+        """Return the version that `published` does. Raises what it raises."""
+        return self.published(store, version).version
+
+    def published(self, store: str, version: int | None) -> Published:
+        """Return a version of the policy of `store`, the active one for None, and the token of what was read.
 
         Raises StoreNotFound, NoPolicy and PolicyNotFound.
         """
         with self._database.reading() as connection:
-            found = policy_version(connection, store_number(connection, store), version)
+            head = read_head(connection)
+            number = store_number(connection, store)
+            found = policy_version(connection, number, version)
         if found is None and version is None:
             message = (
                 f"the store `{store}` has no policy yet; publish one with `authz policy publish`"
@@ -344,7 +350,7 @@ class FactStore:
         if found is None:
             message = f"the store `{store}` has no policy version {version}"
             raise PolicyNotFound(message, field="policy_version")
-        return found
+        return Published(found, ConsistencyToken(head.incarnation, number, head.revision))
 
     def policy_at(self, store: str, revision: Revision) -> PolicyVersion | None:
         """Return the policy that was active at `revision`. Raises Compacted and RevisionUnknown."""

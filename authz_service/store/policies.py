@@ -27,7 +27,7 @@ _NAMED_FACTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The version that is active now, and the token that covers it."""
+    """A version of a policy that was published, and a token that covers it."""
 
     version: PolicyVersion
     token: ConsistencyToken

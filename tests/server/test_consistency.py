@@ -130,6 +130,16 @@ def test_what_was_demanded_would_be_missed(pair, monkeypatch, demand):
     assert not permits(ask(reader, **demanded))
 
 
+def test_the_token_of_a_policy_that_was_read_is_of_that_policy(pair):
+    """It was read from the database, which is ahead of the copy."""
+    writer, reader = pair
+    writer.client.publish_policy({"policy.polar": POLICY.replace("read", "see")})
+    found = reader.client.get_policy()
+    assert found.version == 2
+    assert refusal(ask, reader, **at_least(found.consistency_token))[1] == "UNKNOWN_ACTION"
+    assert refusal(ask, reader, exactly=found.consistency_token)[1] == "UNKNOWN_ACTION"
+
+
 def test_revoke_then_grant_by_content(pair):
     """The new enemy: who saw the second write must not be answered by a state without the first."""
     writer, reader = pair
