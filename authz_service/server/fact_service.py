@@ -128,10 +128,12 @@ class FactService(FactServiceServicer):
         store = codec.store_name(request.store)
         pattern = codec.pattern(request.pattern)
         moment = codec.moment(request, instant_now())
+        now = await asyncio.to_thread(self._facts.token, store)
         revision, instant = await asyncio.to_thread(self._when, store, moment)
         export = await asyncio.to_thread(
             self._facts.export, store, pattern, revision=revision, instant=instant
         )
+        _check_same(store, now, export.token)
         yield pb.ExportFactsResponse(consistency_token=str(export.token))
         messages = codec.export_messages(export)
         while message := await asyncio.to_thread(_next_message, messages):
@@ -177,8 +179,7 @@ class FactService(FactServiceServicer):
             store, pattern, revision=revision, instant=instant, after=after, size=size
         )
         policy = self._facts.policy_at(store, page.revision)
-        if self._facts.token(store)[:2] != now[:2]:
-            raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
+        _check_same(store, now, self._facts.token(store))
         response = pb.ReadFactsResponse(
             facts=[codec.fact_message(stored.fact) for stored in page.facts],
             consistency_token=str(page.token),
@@ -207,6 +208,14 @@ class FactService(FactServiceServicer):
         except (RevisionUnknown, TokenOfAnotherStore) as error:
             error.field = field
             raise
+
+
+def _check_same(store: str, before: ConsistencyToken, after: ConsistencyToken) -> None:
+    """Raise RevisionUnknown or StoreNotFound if a revision means another state after than it did before."""
+    if before.incarnation != after.incarnation:
+        raise RevisionUnknown("the database was restored meanwhile; read again")
+    if before.store != after.store:
+        raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
 
 
 def _place_in_import(field: str, place: str) -> str:

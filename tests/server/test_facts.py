@@ -266,6 +266,20 @@ def test_an_export_is_of_one_state(client):
     assert facts(client) == [role("new")]
 
 
+def test_an_export_is_of_the_life_in_which_its_state_was_found(client, monkeypatch):
+    """Its revision is another one after a restore."""
+    token = client.write_facts(insert=[role("ann")]).consistency_token
+    export = FactStore.export
+
+    def restored(self, *arguments, **options):
+        self.begin_life()
+        return export(self, *arguments, **options)
+
+    monkeypatch.setattr(FactStore, "export", restored)
+    with pytest.raises(authz.Refused, match="restored meanwhile"):
+        list(client.export_facts(at=token))
+
+
 def test_an_import_that_is_refused_names_the_fact(client):
     wrong = [*(role(f"u{n}") for n in range(1500)), 'has_role(User:a, "owner", Doc:x)']
     with pytest.raises(authz.InvalidRequest) as refused:
