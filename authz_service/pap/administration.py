@@ -226,7 +226,7 @@ class PolicyAdministrationPoint:
 
     async def _checked(self, store: str, request: WriteRequest) -> ActiveVersion:
         """Return the policy that can use what `request` inserts."""
-        revision = self._replica.revision
+        before = self._replica.incarnation, self._replica.revision
         try:
             state = self._replica.state(store)
             if _is_accepted(state, request):
@@ -235,7 +235,7 @@ class PolicyAdministrationPoint:
         except (NoPolicy, StoreNotFound, InvalidRequest):
             # The caller may know of a store or a policy that this process has not heard of yet.
             await self._follower.catch_up()
-            if self._replica.revision == revision:
+            if (self._replica.incarnation, self._replica.revision) == before:
                 raise
         return await asyncio.to_thread(_check, self._replica.state(store), request)
 

@@ -321,3 +321,13 @@ def test_the_policy_of_a_life_before_checks_nothing(two) -> None:
     with pytest.raises(UnusableFact):
         runner.run(one.write(ANN))
     assert not one.store.read("default").facts
+
+
+def test_a_policy_of_a_life_before_refuses_nothing(two) -> None:
+    """The revision is the same, too."""
+    runner, one, other = two
+    runner.run(one.publish(READERS))
+    put_back(other.store, 0)
+    other.store.publish("default", (PolicyFile("main.polar", WRITERS),), utc_now())
+    assert other.store.head().revision == one.replica.revision
+    assert runner.run(one.write(EVE)) == 1
