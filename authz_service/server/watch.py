@@ -64,16 +64,16 @@ class Watch:
 
     def _skip_others(self) -> bool:
         """Go past what was done to other stores, if nothing was done to this one; say so."""
-        # INVARIANT: read before the state, which is then at least as new.
-        reached = self._replica.revision
+        # INVARIANT: of one reading. A copy that is loaded anew can be of another life, with fewer revisions.
+        applied = self._replica.applied
         try:
-            state = self._replica.state(self._store)
+            state = applied.state(self._store)
         except StoreNotFound:
             return False
         is_other = (state.incarnation, state.number) != self._position[:2]
         if is_other or state.revision > self._position.revision:
             return False
-        self._position = self._at(reached)
+        self._position = self._at(applied.revision)
         return True
 
     async def _next_batches(self) -> tuple[ChangeBatch, ...]:
