@@ -19,7 +19,6 @@ from authz_service.errors import (
     MalformedValue,
     MissingField,
     RevisionUnknown,
-    StoreNotFound,
     TokenOfAnotherStore,
 )
 from authz_service.facts.change import (
@@ -38,6 +37,7 @@ from authz_service.server import codec
 from authz_service.server.boundary import Rpc
 from authz_service.server.watch import Watch
 from authz_service.store.fact_store import FactStore
+from authz_service.store.reading import check_same
 
 _WRITE = re.compile(r"writes\[(\d+)\](\.insert)?")
 
@@ -133,7 +133,7 @@ class FactService(FactServiceServicer):
         export = await asyncio.to_thread(
             self._facts.export, store, pattern, revision=revision, instant=instant
         )
-        _check_same(store, now, export.token)
+        check_same(store, now, export.token)
         yield pb.ExportFactsResponse(consistency_token=str(export.token))
         messages = codec.export_messages(export)
         while message := await asyncio.to_thread(_next_message, messages):
@@ -179,7 +179,7 @@ class FactService(FactServiceServicer):
             store, pattern, revision=revision, instant=instant, after=after, size=size
         )
         policy = self._facts.policy_at(store, page.revision)
-        _check_same(store, now, self._facts.token(store))
+        check_same(store, now, self._facts.token(store))
         response = pb.ReadFactsResponse(
             facts=[codec.fact_message(stored.fact) for stored in page.facts],
             consistency_token=str(page.token),
@@ -208,14 +208,6 @@ class FactService(FactServiceServicer):
         except (RevisionUnknown, TokenOfAnotherStore) as error:
             error.field = field
             raise
-
-
-def _check_same(store: str, before: ConsistencyToken, after: ConsistencyToken) -> None:
-    """Raise RevisionUnknown or StoreNotFound if a revision means another state after than it did before."""
-    if before.incarnation != after.incarnation:
-        raise RevisionUnknown("the database was restored meanwhile; read again")
-    if before.store != after.store:
-        raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
 
 
 def _place_in_import(field: str, place: str) -> str:

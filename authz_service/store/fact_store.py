@@ -26,7 +26,6 @@ from authz_service.errors import (
     NoPolicy,
     PolicyNotFound,
     RevisionUnknown,
-    StoreNotFound,
     StoreUnavailable,
 )
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, WriteRequest
@@ -305,7 +304,8 @@ class FactStore:
         """Return all facts that match, as `read` would, in pages of one revision.
 
         Memory holds one page. Raises what `read` raises, also later: Compacted if the history of the revision
-        ends before the export does, StoreNotFound if the store does, whoever has its name then.
+        ends before the export does, StoreNotFound if the store does, RevisionUnknown if another one has its
+        name then or the life of the database ends.
         """
         page = self._page(store, pattern, revision, instant)
         pages = self._pages(store, pattern, page)
@@ -321,8 +321,7 @@ class FactStore:
                 return
             last = page.facts[-1].fact
             page = self._page(store, pattern, page.revision, page.instant, last)
-            if page.token != token:
-                raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
+            reading.check_same(store, token, page.token)
 
     def revision_at(self, instant: Instant) -> Revision:
         """Return the last revision that was committed at `instant` or before. Raises Compacted."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from authz_service.errors import Compacted, RevisionUnknown
+from authz_service.errors import Compacted, RevisionUnknown, StoreNotFound
 from authz_service.facts.change import AnyPattern, ChangeBatch, StoredFact, StoreEvent
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.filling import Filling
@@ -129,6 +129,14 @@ def check_made(store: int, revision: Revision) -> None:
     if revision < store:
         message = "the store was made after that; another one may have had its name"
         raise RevisionUnknown(message)
+
+
+def check_same(store: str, before: ConsistencyToken, after: ConsistencyToken) -> None:
+    """Raise RevisionUnknown or StoreNotFound if a revision of `store` means another state after than before."""
+    if before.incarnation != after.incarnation:
+        raise RevisionUnknown("the database was restored meanwhile; read again")
+    if before.store != after.store:
+        raise StoreNotFound(f"the store `{store}` was deleted meanwhile", field="store")
 
 
 def committed_at(connection: Connection, head: Head, revision: Revision) -> Instant:
