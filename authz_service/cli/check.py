@@ -8,13 +8,19 @@ from authz_service.cli import output
 
 
 def check(  # noqa: PLR0913 - one parameter for each argument and option
-    actor: Annotated[str, typer.Argument(help="Who wants to act, as in User:alice.")],
-    action: Annotated[str, typer.Argument(help="What the actor wants to do.")],
-    resource: Annotated[str, typer.Argument(help="What to act on, as in Document:plan.")],
+    actor: Annotated[
+        str, typer.Argument(metavar="ACTOR", help="Who wants to act, as in User:alice.")
+    ],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What the actor wants to do.")],
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="What to act on, as in Document:plan.")
+    ],
     *,
     context: Annotated[
         list[str] | None,
-        typer.Option("--context", "-c", help="A fact that holds for this question only."),
+        typer.Option(
+            "--context", "-c", metavar="FACT", help="A fact that holds for this question only."
+        ),
     ] = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,

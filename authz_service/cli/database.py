@@ -19,7 +19,10 @@ def database() -> None:
 def begin_life(
     *,
     database_url: Annotated[
-        str | None, typer.Option(help="The database; by default the one that `authz serve` uses.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="The database; by default the one that `authz serve` uses."
+        ),
     ] = None,
     as_json: output.Json = False,
 ) -> None:

@@ -17,19 +17,26 @@ _COLOURS = {
 
 
 def explain(  # noqa: PLR0913 - one parameter for each argument and option
-    actor: Annotated[str, typer.Argument(help="Who wants to act, as in User:alice.")],
-    action: Annotated[str, typer.Argument(help="What the actor wants to do.")],
-    resource: Annotated[str, typer.Argument(help="What to act on, as in Document:plan.")],
+    actor: Annotated[
+        str, typer.Argument(metavar="ACTOR", help="Who wants to act, as in User:alice.")
+    ],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What the actor wants to do.")],
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="What to act on, as in Document:plan.")
+    ],
     *,
     context: Annotated[
         list[str] | None,
-        typer.Option("--context", "-c", help="A fact that holds for this question only."),
+        typer.Option(
+            "--context", "-c", metavar="FACT", help="A fact that holds for this question only."
+        ),
     ] = None,
     proofs: Annotated[
-        int, typer.Option(min=1, max=20, help="How many proofs to show of a PERMIT.")
+        int, typer.Option(metavar="N", min=1, max=20, help="How many proofs to show of a PERMIT.")
     ] = 1,
     changes: Annotated[
-        int, typer.Option(min=1, max=50, help="How many ways to show to change a DENY.")
+        int,
+        typer.Option(metavar="N", min=1, max=50, help="How many ways to show to change a DENY."),
     ] = 3,
     fresh: Fresh = None,
     fully: Fully = False,
@@ -39,7 +46,7 @@ def explain(  # noqa: PLR0913 - one parameter for each argument and option
     timeout: output.Timeout = 30.0,
     as_json: output.Json = False,
 ) -> None:
-    """Tell why ACTOR may perform ACTION on RESOURCE, or what it would take.
+    """Tell why a question is permitted, or what that would take.
 
     Of a PERMIT the proof: the rules with their places, and the facts with where they came from. Of a DENY how
     near each rule came, and the smallest changes of facts that would permit it.

@@ -22,16 +22,23 @@ _PACK = 1000
 
 Pattern = Annotated[
     str | None,
-    typer.Argument(help="Which facts, as in 'has_role(User:alice, _, Org:_)' or has_role."),
+    typer.Argument(
+        metavar="PATTERN", help="Which facts, as in 'has_role(User:alice, _, Org:_)' or has_role."
+    ),
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", help="As it was then: a consistency token, or a time with a zone."),
+    typer.Option(
+        "--at", metavar="MOMENT", help="As it was then: a consistency token, or a time with a zone."
+    ),
 ]
 
 
 def import_facts(
-    file: Annotated[Path, typer.Argument(help="One fact in a line, as export writes; - is stdin.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="One fact in a line, as export writes; - is stdin."),
+    ],
     *,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
@@ -68,10 +75,10 @@ def export(
     store: output.Store = output.DEFAULT_STORE,
     as_json: output.Json = False,
 ) -> None:
-    """Print all facts of one state, one in a line, in the form that `authz facts import` reads.
+    """Print all facts of one state, one in a line.
 
-    Standard error says how many facts there were, and the token from which `authz facts watch --from` tells
-    what happened since.
+    `authz facts import` reads what it prints. Standard error says how many facts there were, and the token from
+    which `authz facts watch --from` tells what happened since.
 
     Example: authz facts export > facts.txt
     """
@@ -95,17 +102,23 @@ def watch(
         str, typer.Option("--from", metavar="TOKEN", help="Begin behind this token, not now.")
     ] = "",
     limit: Annotated[
-        int | None, typer.Option(min=1, help="End after so many changes; without it, never.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="End after so many changes; without it, never."),
     ] = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: Annotated[
         float,
-        typer.Option(min=0.001, max=86400, help="Seconds to wait for a service that is away."),
+        typer.Option(
+            metavar="SECONDS",
+            min=0.001,
+            max=86400,
+            help="How long to wait for a service that is away.",
+        ),
     ] = 60.0,
     as_json: output.Json = False,
 ) -> None:
-    """Print what happens to the facts of a store, as it happens, until Ctrl-C.
+    """Print what happens to facts, as it happens, until Ctrl-C.
 
     `+` inserted, `-` deleted, `x` expired before and removed now, `~` stays and expires at another time. The
     token behind the time is what --from takes. With --json each line is a change, or a token alone.

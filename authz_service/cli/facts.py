@@ -24,12 +24,17 @@ _CHUNK = 1000
 def write(  # noqa: PLR0913 - one parameter for each argument and option
     facts: Annotated[
         list[str] | None,
-        typer.Argument(help="""Facts to store, as in 'has_role(User:alice, "owner", Org:acme)'."""),
+        typer.Argument(
+            metavar="FACT",
+            help="""Facts to store, as in 'has_role(User:alice, "owner", Org:acme)'.""",
+        ),
     ] = None,
     *,
     file: Annotated[
         Path | None,
-        typer.Option(help="Read facts from a file, as export writes; - is standard input."),
+        typer.Option(
+            metavar="FILE", help="Read facts from a file, as export writes; - is standard input."
+        ),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the facts instead.")] = False,
     expires: Annotated[
@@ -54,7 +59,9 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(help="The same command with the same key, again, has no second effect."),
+        typer.Option(
+            metavar="KEY", help="The same command with the same key, again, has no second effect."
+        ),
     ] = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
@@ -97,14 +104,16 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
 
 @app.command("delete-entity")
 def delete_entity(
-    entity: Annotated[str, typer.Argument(help="What to forget, as in User:alice.")],
+    entity: Annotated[
+        str, typer.Argument(metavar="ENTITY", help="What to forget, as in User:alice.")
+    ],
     *,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Delete all facts that have an entity among their arguments, wherever it stands.
+    """Delete all facts about an entity, wherever it stands in them.
 
     Example: authz facts delete-entity User:alice
     """
@@ -121,15 +130,18 @@ def read(  # noqa: PLR0913 - one parameter for each argument and option
     pattern: Pattern = None,
     *,
     at: At = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many facts to print at most.")] = 1000,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many facts to print at most.")
+    ] = 1000,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print stored facts, one in a line, in the form that `authz facts write --file` reads.
+    """Print stored facts, one in a line.
 
-    Says on standard error if there are more than --limit.
+    `authz facts write --file` and `authz facts import` read what it prints. It says on standard error if there
+    are more than --limit.
 
     Example: authz facts read 'has_role(User:alice, _, Org:_)' --at 2026-01-31T12:00:00Z
     """

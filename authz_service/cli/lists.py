@@ -10,17 +10,18 @@ from authz_service.cli import output
 from authz_service.cli.demands import At, Fresh, Fully, demand_of
 
 app = typer.Typer(
-    help="List on what something is permitted, who is permitted it, and what is permitted: all that "
-    "`authz check` would say PERMIT to.",
+    help="List what `authz check` would permit: on what, who, what.",
     no_args_is_help=True,
 )
 
-Actor = Annotated[str, typer.Argument(help="Who wants to act, as in User:alice.")]
-Action = Annotated[str, typer.Argument(help="What the actor wants to do.")]
-Resource = Annotated[str, typer.Argument(help="What to act on, as in Document:plan.")]
+Actor = Annotated[str, typer.Argument(metavar="ACTOR", help="Who wants to act, as in User:alice.")]
+Action = Annotated[str, typer.Argument(metavar="ACTION", help="What the actor wants to do.")]
+Resource = Annotated[
+    str, typer.Argument(metavar="RESOURCE", help="What to act on, as in Document:plan.")
+]
 Context = Annotated[
     list[str] | None,
-    typer.Option("--context", "-c", help="A fact that holds for this list only."),
+    typer.Option("--context", "-c", metavar="FACT", help="A fact that holds for this list only."),
 ]
 PageSize = Annotated[
     int | None,
@@ -51,11 +52,11 @@ def resources(  # noqa: PLR0913 - one parameter for each argument and option
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print all resources of TYPE on which ACTOR may perform ACTION, one in a line.
+    """Print the resources on which ACTOR may perform ACTION.
 
-    If it is permitted on any, whether known or not, the first line says so, and the others are the exceptions,
-    with a - before each. Exit code 0 is a whole list, also an empty one. A list is never cut short: what goes
-    wrong is an error.
+    They are all those of TYPE, one in a line. If it is permitted on any, whether known or not, the first line
+    says so, and the others are the exceptions, with a - before each. Exit code 0 is a whole list, also an empty
+    one. A list is never cut short: what goes wrong is an error.
 
     Example: authz list resources Employee:alice disarm SecuritySystem
 
@@ -95,10 +96,10 @@ def actors(  # noqa: PLR0913 - one parameter for each argument and option
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print all actors of TYPE that may perform ACTION on RESOURCE, one in a line.
+    """Print the actors that may perform ACTION on RESOURCE.
 
-    If any may, whether known or not, the first line says so, and the others are the exceptions, with a - before
-    each. Exit code 0 is a whole list, also an empty one.
+    They are all those of TYPE, one in a line. If any may, whether known or not, the first line says so, and the
+    others are the exceptions, with a - before each. Exit code 0 is a whole list, also an empty one.
 
     Example: authz list actors Employee disarm SecuritySystem:s1
     """
@@ -131,7 +132,9 @@ def actions(  # noqa: PLR0913 - one parameter for each argument and option
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print all actions that ACTOR may perform on RESOURCE, one in a line.
+    """Print the actions that ACTOR may perform on RESOURCE.
+
+    One in a line; exit code 0 is a whole list, also an empty one.
 
     Example: authz list actions Employee:alice SecuritySystem:s1
     """

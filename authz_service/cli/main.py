@@ -1,8 +1,10 @@
 """The command `authz` and its subcommands."""
 
+import errno
 import io
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,11 +23,14 @@ from authz_service.cli import (
 )
 
 app = typer.Typer(
-    help="Authorization as a service: Polar policies over facts, PERMIT or DENY over gRPC.",
+    help="Authorization as a service: Polar policies over facts, PERMIT or DENY.",
     epilog="Exit codes: 0 done or PERMIT, 1 DENY, no rows, warnings or failed tests, 2 wrong usage or refused "
     "request, 3 the policy does not compile, 4 the service could not answer.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Without its frames a help text keeps its paragraphs, and an example can be copied.
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
 )
 app.command()(serve.serve)
 app.command()(serve.config)
@@ -66,9 +71,25 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     written_to = sys.stdout
     try:
-        app()
+        try:
+            app()
+        finally:
+            written_to.flush()
     except SystemExit:
         # Replaced by what ends with 1 when nobody reads on. That is no DENY.
         if sys.stdout is not written_to:
             sys.exit(output.EXIT_UNANSWERED)
         raise
+    except OSError as error:
+        if error.filename is not None:  # not of what was printed
+            raise
+        _end_unwritten(error)
+
+
+def _end_unwritten(error: OSError) -> NoReturn:
+    """End the command, whose answer did not get out: with a message, or silently if nobody reads on."""
+    # What is still in the buffer would fail again at the end of the process, with a code of its own.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    if error.errno != errno.EPIPE:
+        output.print_error(f"the output cannot be written: {error.strerror}")
+    sys.exit(output.EXIT_UNANSWERED)

@@ -17,6 +17,7 @@ from authz_service.polar.policy import Policy
 Paths = Annotated[
     list[Path],
     typer.Argument(
+        metavar="PATH",
         help="Files, or folders whose .polar files make the policy; - is standard input.",
         show_default=False,
     ),

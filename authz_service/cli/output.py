@@ -1,5 +1,6 @@
 """What commands print, and what becomes of their errors: results on stdout, all else on stderr."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,16 +18,25 @@ EXIT_USAGE = 2
 EXIT_POLICY = 3
 EXIT_UNANSWERED = 4
 
-stdout = Console(soft_wrap=True)
-stderr = Console(stderr=True, soft_wrap=True)
+
+class _Console(Console):
+    """Leaves it to `main` what it means that nobody reads on; rich would end with 1, as for DENY."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError(errno.EPIPE, "nobody reads what is printed")
+
+
+stdout = _Console(soft_wrap=True)
+stderr = _Console(stderr=True, soft_wrap=True)
 
 Target = Annotated[
     str,
-    typer.Option(envvar="AUTHZ_TARGET", help="Where the service listens, as HOST:PORT."),
+    typer.Option(metavar="HOST:PORT", envvar="AUTHZ_TARGET", help="Where the service listens."),
 ]
-Store = Annotated[str, typer.Option(envvar="AUTHZ_STORE", help="The store to use.")]
+Store = Annotated[str, typer.Option(metavar="NAME", envvar="AUTHZ_STORE", help="The store to use.")]
 Timeout = Annotated[
-    float, typer.Option(min=0.001, max=86400, help="Seconds to wait for an answer.")
+    float,
+    typer.Option(metavar="SECONDS", min=0.001, max=86400, help="How long to wait for an answer."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -42,9 +52,13 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def fail(message: str, code: int) -> NoReturn:
     """Print `message` to stderr and leave with exit code `code`."""
+    print_error(message)
+    raise typer.Exit(code)
+
+
+def print_error(message: str) -> None:
     stderr.print("[bold red]error:[/] ", end="")
     stderr.print(message, markup=False, highlight=False)
-    raise typer.Exit(code)
 
 
 def print_diagnostic(finding: authz.Diagnostic) -> None:

@@ -34,7 +34,9 @@ app = typer.Typer(help="Validate, test, verify, publish and show policies.", no_
 
 @app.command()
 def validate(paths: Paths, *, as_json: output.Json = False) -> None:
-    """Check a policy without a service: all files together are one policy.
+    """Check a policy without a service.
+
+    All files together are one policy.
 
     Exit code 0: nothing to say. 1: warnings only. 2: files that cannot be read. 3: it does not compile.
 
@@ -146,7 +148,10 @@ def publish(  # noqa: PLR0913 - one parameter for each argument and option
 def show(
     *,
     version: Annotated[
-        int, typer.Option("--version", min=0, help="The version to show; 0 is the active one.")
+        int,
+        typer.Option(
+            "--version", metavar="N", min=0, help="The version to show; 0 is the active one."
+        ),
     ] = 0,
     compiled: Annotated[
         str | None,
@@ -161,7 +166,7 @@ def show(
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print a policy as it was published, or the code that it was compiled to.
+    """Print a policy as published, or the code it was compiled to.
 
     Example: authz policy show --compiled '"view", SecuritySystem'
     """

@@ -14,16 +14,23 @@ from authz_service.cli.fact_text import value_json
 def query(  # noqa: PLR0913 - one parameter for each argument and option
     conditions: Annotated[
         list[str],
-        typer.Argument(help="What is to hold, as in 'has_role(User:alice, ?role, Document:?doc)'."),
+        typer.Argument(
+            metavar="CONDITION",
+            help="What is to hold, as in 'has_role(User:alice, ?role, Document:?doc)'.",
+        ),
     ],
     *,
     columns: Annotated[
         str | None,
-        typer.Option(help="The variables to print, as in role,doc; all of them without it."),
+        typer.Option(
+            metavar="NAMES", help="The variables to print, as in role,doc; all of them without it."
+        ),
     ] = None,
     context: Annotated[
         list[str] | None,
-        typer.Option("--context", "-c", help="A fact that holds for this query only."),
+        typer.Option(
+            "--context", "-c", metavar="FACT", help="A fact that holds for this query only."
+        ),
     ] = None,
     fresh: Fresh = None,
     fully: Fully = False,
@@ -33,7 +40,7 @@ def query(  # noqa: PLR0913 - one parameter for each argument and option
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
     as_json: output.Json = False,
 ) -> None:
-    """Print the values for which all CONDITIONS hold, as the policy derives it from the facts.
+    """Print the values for which each CONDITION holds.
 
     A variable is ?doc, one of a type Document:?doc, and _ is any value. Several conditions, or parts with
     `and` between them, share their variables. '?role in ["owner", "member"]' leaves a variable these values.

@@ -17,23 +17,34 @@ from authz_service.settings import Settings
 
 def serve(  # noqa: PLR0913 - each is an option
     *,
-    listen: Annotated[str | None, typer.Option(help="Address and port of the gRPC server.")] = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to serve gRPC.")
+    ] = None,
     metrics_listen: Annotated[
-        str | None, typer.Option(help="Address and port of the Prometheus metrics.")
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to serve metrics for Prometheus.")
     ] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="Where facts and policies are kept.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where facts and policies are kept, as in sqlite:///authz.db."
+        ),
     ] = None,
     read_database_url: Annotated[
         list[str] | None,
-        typer.Option(help="A standby of the PostgreSQL database to read copies from. Repeatable."),
+        typer.Option(
+            metavar="URL",
+            help="A standby of the PostgreSQL database to read copies from. Repeatable.",
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that serve, all on the one port.")
+        int | None, typer.Option(metavar="N", help="Processes that serve, all on the one port.")
     ] = None,
     policy: Annotated[
         list[Path] | None,
-        typer.Option(help="A file or folder whose policy is published at the start. Repeatable."),
+        typer.Option(
+            metavar="PATH",
+            help="A file or folder whose policy is published at the start. Repeatable.",
+        ),
     ] = None,
     watch: Annotated[
         bool | None,
@@ -47,7 +58,12 @@ def serve(  # noqa: PLR0913 - each is an option
     leaves the last good policy active.
 
     What is not given here comes from the environment (AUTHZ_LISTEN and so on) or `authz.toml`;
-    `authz config` shows all settings and where they stand.
+    `authz config` prints these and all other settings.
+
+    Exit code 0: stopped by a signal. 1: tests of --policy fail. 2: wrong usage or settings. 3: a policy does
+    not compile. 4: the database or an address cannot be used. 70: it cannot follow the database: restart it.
+
+    Example: authz serve --policy policies/security_company --watch
     """
     chosen = settings(
         listen=listen,
@@ -70,7 +86,10 @@ def serve(  # noqa: PLR0913 - each is an option
 
 
 def config(*, as_json: output.Json = False) -> None:
-    """Print the settings that `authz serve` would use, without passwords."""
+    """Print all settings of `authz serve`, without passwords.
+
+    Example: authz config --json
+    """
     values = settings().redacted()
     if as_json:
         output.print_json(values)

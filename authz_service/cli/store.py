@@ -8,11 +8,11 @@ import typer
 from authz_service.cli import output
 
 app = typer.Typer(
-    help="Make, list and delete stores: tenants with a policy and facts of their own.",
+    help="Make, list and delete stores, each with its policy and facts.",
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(help="The name of the store.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the store.")]
 
 
 @app.command()

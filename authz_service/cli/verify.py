@@ -64,25 +64,32 @@ def verify(  # noqa: PLR0913 - one parameter for each argument and option
     facts: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="Facts to ask about, one in a line, as `authz facts write --file` reads them. "
-            "Without it facts are made up that the policy's rules can use."
+            "Without it facts are made up that the policy's rules can use.",
         ),
     ] = None,
     questions: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="How many questions to ask at most.")
+        int,
+        typer.Option(metavar="N", min=1, max=1_000_000, help="How many questions to ask at most."),
     ] = 2000,
     lists: Annotated[
-        int, typer.Option(min=0, max=1_000_000, help="How many lists to ask for at most.")
+        int,
+        typer.Option(metavar="N", min=0, max=1_000_000, help="How many lists to ask for at most."),
     ] = 300,
     queries: Annotated[
-        int, typer.Option(min=0, max=1_000_000, help="How many queries to ask at most.")
+        int,
+        typer.Option(metavar="N", min=0, max=1_000_000, help="How many queries to ask at most."),
     ] = 200,
     seed: Annotated[
-        int, typer.Option(help="Another number makes up other facts and picks other questions.")
+        int,
+        typer.Option(
+            metavar="N", help="Another number makes up other facts and picks other questions."
+        ),
     ] = 0,
     as_json: output.Json = False,
 ) -> None:
-    """Ask every engine the same about a policy, and report where they differ.
+    """Ask every engine the same, and report where they differ.
 
     The service decides with a compiled form of your policy. This asks it, the slow reference that says
     what policies mean, and the `oso` library where it can, about the facts of your tests and those of
