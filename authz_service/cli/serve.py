@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.box import SIMPLE
-from rich.table import Table
 
 from authz_service.cli import output
 from authz_service.engine.engines import Engine
@@ -94,13 +92,11 @@ def config(*, as_json: output.Json = False) -> None:
     if as_json:
         output.print_json(values)
         return
-    table = Table(box=SIMPLE)
-    for column in ("setting", "value", "environment variable", "meaning"):
-        table.add_column(column, no_wrap=column != "meaning")
     for name, field in Settings.model_fields.items():
         shown = json.dumps(values[name]).strip('"')
-        table.add_row(name, shown, f"AUTHZ_{name.upper()}", field.description)
-    output.stdout.print(table)
+        output.stdout.print(f"{name} = {shown}", style="bold", highlight=False, markup=False)
+        meaning = f"    AUTHZ_{name.upper()}: {field.description}"
+        output.stdout.print(meaning, highlight=False, markup=False)
 
 
 def settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks the values

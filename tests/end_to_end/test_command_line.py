@@ -19,6 +19,7 @@ from examples import POLICIES, fact_lines
 from typer.testing import CliRunner
 
 from authz_service.cli import main
+from authz_service.settings import Settings
 
 ROOT = POLICIES.parent
 
@@ -287,6 +288,9 @@ def test_config_is_redacted():
     shown = run("config", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
     for setting in ("AUTHZ_LISTEN", "AUTHZ_DATABASE_URL", "AUTHZ_ENGINE"):
         assert setting in shown.stdout
+    meaning = Settings.model_fields["max_staleness_seconds"].description
+    narrow = run("config", COLUMNS="80").stdout
+    assert f"max_staleness_seconds = 300.0\n    AUTHZ_MAX_STALENESS_SECONDS: {meaning}\n" in narrow
     refused = run("serve", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
     assert refused.returncode == 4
     assert "hunter2" not in refused.stdout + refused.stderr
