@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from authz_service.cli import output
+from authz_service.cli.demands import At, Fresh, Fully, demand_of
 
 
 def check(  # noqa: PLR0913 - one parameter for each argument and option
@@ -22,6 +23,9 @@ def check(  # noqa: PLR0913 - one parameter for each argument and option
             "--context", "-c", metavar="FACT", help="A fact that holds for this question only."
         ),
     ] = None,
+    fresh: Fresh = None,
+    fully: Fully = False,
+    at: At = None,
     target: output.Target = output.DEFAULT_TARGET,
     store: output.Store = output.DEFAULT_STORE,
     timeout: output.Timeout = output.DEFAULT_TIMEOUT,
@@ -33,8 +37,11 @@ def check(  # noqa: PLR0913 - one parameter for each argument and option
 
     Example: authz check Employee:alice disarm SecuritySystem:s1
     """
+    demand = demand_of(fresh, at, fully=fully)
     with output.asking(target, store, timeout) as client:
-        decision = client.authorize(actor, action, resource, context_facts=context or ())
+        decision = client.authorize(
+            actor, action, resource, context_facts=context or (), consistency=demand
+        )
     answer = "PERMIT" if decision.permitted else "DENY"
     if as_json:
         output.print_json(

@@ -1,11 +1,14 @@
 """`authz database`: what is done to a database itself, without a service."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from authz_service.cli import output
 from authz_service.cli.serve import settings
+
+_SQLITE = "sqlite:///"
 
 app = typer.Typer(help="Take care of the database itself.", no_args_is_help=True)
 
@@ -35,6 +38,9 @@ def begin_life(
     Example: authz database begin-life --database-url sqlite:///authz.db
     """
     url = settings(database_url=database_url).database_url
+    file = Path(url.removeprefix(_SQLITE).partition("?")[0])
+    if url.startswith(_SQLITE) and not file.exists():
+        output.fail(f"there is no database {file}", output.EXIT_USAGE)
     # The other commands start faster without the database and all that it needs.
     from authz_service.errors import AuthzError  # noqa: PLC0415
     from authz_service.store.fact_store import FactStore  # noqa: PLC0415

@@ -99,8 +99,9 @@ def export(
 def watch(
     *,
     start: Annotated[
-        str, typer.Option("--from", metavar="TOKEN", help="Begin behind this token, not now.")
-    ] = "",
+        str | None,
+        typer.Option("--from", metavar="TOKEN", help="Begin behind this token, not now."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="End after so many changes; without it, never."),
@@ -125,9 +126,11 @@ def watch(
 
     Example: authz facts watch --json --limit 1
     """
+    if start == "":
+        output.fail("--from is empty; leave it out to begin now", output.EXIT_USAGE)
     changes = 0
     with output.asking(target, store, timeout) as client:
-        for change in client.watch_facts(start):
+        for change in client.watch_facts(start or ""):
             if as_json:
                 output.print_json(_change_json(change))
             elif not change.is_checkpoint:

@@ -34,13 +34,26 @@ def time_of(text: str) -> datetime:
 
 
 _EXAMPLES: Final = "write for example 8h, 30d, or 2030-01-31T12:00:00Z"
+_TOKEN: Final = re.compile(r"[\w-]{39,}", re.ASCII)
 
 
 def moment_of(at: str | None) -> str | datetime | None:
-    """Return the past moment that `--at` names: a time if it looks like one, else a consistency token."""
-    if at is None or not (at[:4].isdecimal() and at[4:5] == "-"):
+    """Return the past moment that `--at` names: a consistency token if it looks like one, else a time."""
+    if at is None or _TOKEN.fullmatch(at):
         return at
-    return time_of(at)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        problem = (
+            "is neither a consistency token nor a time" if moment is None else "has no time zone"
+        )
+        output.fail(f"`{at}` {problem}; {_PAST_EXAMPLE}", output.EXIT_USAGE)
+    return moment
+
+
+_PAST_EXAMPLE: Final = "write for example 2026-01-31T12:00:00Z, or a token as it was returned"
 
 
 def fact_json(stored: authz.StoredFact | authz.Fact) -> Mapping[str, Any]:

@@ -77,6 +77,8 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
     Example: authz facts write --replace 'has_role(User:ann, _, Org:a)' 'has_role(User:ann, "owner", Org:a)'
     """
     at = None if expires is None else time_of(expires)
+    if key == "":
+        output.fail("--key is empty; leave it out to write without a key", output.EXIT_USAGE)
     with output.asking(target, store, timeout) as client:
         wanted = [authz.StoredFact(fact, at) for fact in facts or ()]
         wanted += [_expiring(stored, at) for stored in _from_file(file)]

@@ -22,6 +22,8 @@ from authz_service.cli import (
     store,
 )
 
+_STDOUT = 1
+
 app = typer.Typer(
     help="Authorization as a service: Polar policies over facts, PERMIT or DENY.",
     epilog="Exit codes: 0 done or PERMIT, 1 DENY, no rows, warnings or failed tests, 2 wrong usage or refused "
@@ -89,7 +91,7 @@ def main() -> None:
 def _end_unwritten(error: OSError) -> NoReturn:
     """End the command, whose answer did not get out: with a message, or silently if nobody reads on."""
     # What is still in the buffer would fail again at the end of the process, with a code of its own.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
     if error.errno != errno.EPIPE:
         output.print_error(f"the output cannot be written: {error.strerror}")
     sys.exit(output.EXIT_UNANSWERED)

@@ -25,6 +25,7 @@ from authz_service.facts.snapshot import FactSnapshot
 from authz_service.pdp.long_work import LongWork
 from authz_service.replica.replica import ActivePolicy, Applied, Replica, StoreState
 from authz_service.replica.uptime import uptime
+from authz_service.store.tenants import DEFAULT_STORE
 
 _QUICK_STEPS = 2000
 """Mostly less than a millisecond of the event loop, 10 ms at the worst that was found, where each step compares
@@ -143,7 +144,10 @@ class PolicyDecisionPoint:
         self, state: StoreState[LoadedPolicy], instant: Instant, age: float | None = None
     ) -> Moment:
         """Return the moment at which `state`, one of the past, decides as it did then. Raises NoPolicy."""
-        return Moment(state, active_policy(state), instant, age)
+        if state.policy is None:
+            message = f"the store `{state.store}` had no policy at that time; ask about a later one"
+            raise NoPolicy(message)
+        return Moment(state, state.policy, instant, age)
 
     def has(self, store: str, token: ConsistencyToken) -> bool:
         """Say whether a token is of `store`, and of this life of the database. Raises StoreNotFound."""
@@ -207,10 +211,9 @@ class PolicyDecisionPoint:
 def active_policy(state: StoreState[LoadedPolicy]) -> ActivePolicy[LoadedPolicy]:
     """Return the policy that decides. Raises NoPolicy."""
     if state.policy is None:
-        message = (
-            f"the store `{state.store}` has no policy yet; publish one with `authz policy publish`"
-        )
-        raise NoPolicy(message)
+        option = "" if state.store == DEFAULT_STORE else f" --store {state.store}"
+        cure = f"publish one with `authz policy publish{option}`"
+        raise NoPolicy(f"the store `{state.store}` has no policy yet; {cure}")
     return state.policy
 
 

@@ -198,6 +198,15 @@ def test_watch(authz):
     assert all(list(one) == ["consistency_token"] for one in checkpoints)
     assert change["inserted"][0]["args"][0] == {"type": "User", "id": "ann"}
     assert authz("facts", "watch", "--from", "nonsense")[0] == 2
+    # An empty variable of a script would silently watch from now on, and write without the key.
+    assert authz("facts", "watch", "--from", "") == (
+        *(2, ""),
+        "error: --from is empty; leave it out to begin now\n",
+    )
+    assert authz("facts", "write", ANN, "--key", "") == (
+        *(2, ""),
+        "error: --key is empty; leave it out to write without a key\n",
+    )
 
 
 def test_stores(authz):
@@ -205,6 +214,8 @@ def test_stores(authz):
     code, _, err = authz("store", "create", "acme")
     assert (code, "STORE_EXISTS" in err) == (2, True)
     assert authz("store", "list") == (0, "acme\ndefault\n", "")
+    _, _, err = authz("check", "User:ann", "read", "Doc:x", "--store", "acme")
+    assert "publish one with `authz policy publish --store acme`" in err
     code, _, err = authz("store", "delete", "acme", text="")
     assert (code, "--yes" in err) == (2, True)
     assert authz("store", "delete", "acme", "--yes") == (0, "store acme deleted\n", "")
@@ -224,3 +235,5 @@ def test_a_new_life_after_a_restore(authz, serve, tmp_path):
     assert "REVISION_UNKNOWN" in refused.stderr
     empty = run("database", "begin-life", "--database-url", f"sqlite:///{tmp_path / 'other.db'}")
     assert (empty.returncode, empty.stdout) == (2, "")
+    assert empty.stderr == f"error: there is no database {tmp_path / 'other.db'}\n"
+    assert not (tmp_path / "other.db").exists()

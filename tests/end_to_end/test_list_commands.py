@@ -60,6 +60,38 @@ def test_context_facts_and_demands(company):
     code, printed, complaint = run(company, *asked, "--at", token, "--fully-consistent")
     assert (code, printed) == (2, "")
     assert "--fully-consistent" in complaint
+    check = ("check", "Employee:new", "disarm", "SecuritySystem:s1")
+    assert run(company, *check, "--at", token)[:2] == (0, "PERMIT\n")
+    assert run(company, *check, "--fresh", later)[:2] == (1, "DENY\n")
+    assert run(company, *check, "--fully-consistent")[:2] == (1, "DENY\n")
+
+
+PAST = "2026-01-31T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        (
+            "",
+            "`` is neither a consistency token nor a time; write for example 2026-01-31T12:00:00Z",
+        ),
+        ("5m", "`5m` is neither a consistency token nor a time; write for example 2026-01-31"),
+        ("2026-01-31", "`2026-01-31` has no time zone; write for example 2026-01-31T12:00:00Z"),
+        ("A" * 39, "INVALID_TOKEN"),
+        ("2099-01-31T12:00:00Z", "the time is not past yet"),
+        (
+            "1999-01-31T12:00:00Z",
+            "the store `default` had no policy at that time; ask about a later one (NO_POLICY)",
+        ),
+    ],
+)
+def test_moments_that_are_none(shared, at, message):
+    code, printed, complaint = run(
+        shared, "check", "Employee:bob", "arm", "SecuritySystem:s1", "--at", at
+    )
+    assert (code in (2, 4), printed) == (True, "")
+    assert message in complaint
 
 
 def test_pages(company):
@@ -89,7 +121,7 @@ def test_pages(company):
             "--page-token names the state; leave --fresh",
         ),
         (("--page-token", "x", "--fresh", "y"), "--page-token names the state; leave --fresh"),
-        (("--page-token", "x", "--at", "y"), "--page-token names the state; leave --fresh"),
+        (("--page-token", "x", "--at", PAST), "--page-token names the state; leave --fresh"),
     ],
 )
 def test_page_tokens_that_say_no_page(shared, asked, options, message):
