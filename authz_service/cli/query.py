@@ -1,5 +1,6 @@
 """`authz query`: which values make conditions hold."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -50,7 +51,11 @@ def query(  # noqa: PLR0913 - one parameter for each argument and option
 
     Example: authz query 'has_role(?who, "owner", Customer:?customer)'
     """
-    wanted = None if columns is None else [name for name in columns.split(",") if name]
+    wanted = (
+        None
+        if columns is None
+        else [name for name in re.split(r"[\s,]+\??", f",{columns}") if name]
+    )
     demand = demand_of(fresh, at, fully=fully)
     count = 0
     with output.asking(target, store, timeout) as client:

@@ -63,6 +63,9 @@ def test_queries(authz):
 def test_exit_codes(authz):
     assert authz("query", "is_public(Doc:plan)")[:2] == (1, "does not hold\n")
     assert authz("query", "has_role(User:eve, ?role, ?doc)")[:2] == (1, "?role  ?doc\n")
+    assert authz("query", "has_role(User:eve, ?role, ?doc)", "--columns", "?doc, role")[:2] == (
+        *(1, "?doc  ?role\n"),
+    )
     assert authz("query", "has_role(User:eve, ?role, ?doc)", "--json")[:2] == (1, "")
     code, out, err = authz("query", "is_publik(?doc)")
     assert (code, out) == (2, "")

@@ -142,7 +142,7 @@ def scan_hole(
         return word == "true"
     scanner.position = start
     if not _INTEGER.fullmatch(word):
-        scanner.fail(_VALUE)
+        scanner.fail(_VALUE, cure=f"a text is written in quotes, `{quoted(word)}`" if word else "")
     # Python reads no number of thousands of digits.
     if len(word.lstrip("-0")) > _MOST_DIGITS or int(word) not in _INT64:
         scanner.fail(_INT64_TEXT, word)

@@ -45,6 +45,9 @@ _IN_BRACKETS: Final = (
 _CONDITION: Final = (
     "a condition such as `has_role(?user, _, Organization:acme)` or `?role in [...]`"
 )
+_ALL_HOLD: Final = (
+    "a query has no `or`, `not` or comparisons; write a rule with them, and ask for it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def parse_query(text: str) -> list[Condition | Among]:
         start = scanner.position
         if scanner.take(NAME) != "and":
             scanner.position = start
-            scanner.fail("`and` or the end")
+            scanner.fail("`and` or the end", cure=_ALL_HOLD)
         found.append(_scan_condition(scanner))
 
 
@@ -112,14 +115,17 @@ def _scan_condition(scanner: Scanner) -> Condition | Among:
     if scanner.sees("?"):
         variable = _scan_variable(scanner)
         scanner.skip_space()
+        start = scanner.position
         if scanner.take(NAME) != "in":
-            scanner.fail("`in`")
+            scanner.position = start
+            scanner.fail("`in`", cure=_ALL_HOLD)
         scanner.expect("[", "`[`")
         return Among(variable.name, _scan_values(scanner))
     predicate = scanner.take(NAME)
     if not predicate:
         scanner.fail(_CONDITION)
-    scanner.expect("(", "`(`")
+    if not scanner.accept("("):
+        scanner.fail("`(`", cure=_ALL_HOLD)
     return Condition(predicate, *scan_list(scanner, _scan_term))
 
 

@@ -22,6 +22,7 @@ _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _ESCAPES: Final = str.maketrans(
     {'"': '\\"', "\\": "\\\\"} | {char: f"\\{letter}" for letter, char in _ESCAPED.items()}
 )
+_MOST_SHOWN: Final = 200
 
 
 def quoted(text: str) -> str:
@@ -104,9 +105,20 @@ class Scanner:
         self.position = match.end()
         return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), match[1])
 
-    def fail(self, expected: str, found: str = "") -> NoReturn:
-        """Raise InvalidRequest: `expected` is not here, but `found`, by default the next character."""
+    def fail(self, expected: str, found: str = "", cure: str = "") -> NoReturn:
+        """Raise InvalidRequest: `expected` is not here, but `found`, by default the next word or character."""
         column = f"column {self.position + 1}"
         place = column if self._line is None else f"line {self._line}, {column}"
-        here = "the end" if self.at_end() else f"`{self._text[self.position]}`"
-        raise malformed(f"{place}: expected {expected}, found {found or here}")
+        # Of a file the line says where it is; of one text among others only the text itself does.
+        if self._line is None and self._text.isprintable() and 0 < len(self._text) <= _MOST_SHOWN:
+            place += f" of `{self._text}`"
+        word = self._next_word()
+        here = f"`{word}`" if word else "the end"
+        raise malformed(
+            f"{place}: expected {expected}, found {found or here}{cure and f'; {cure}'}"
+        )
+
+    def _next_word(self) -> str:
+        """Return what comes next: a name, or a character that is none; empty at the end."""
+        word = NAME.match(self._text, self.position)
+        return word[0][:_MOST_SHOWN] if word else self._text[self.position : self.position + 1]

@@ -101,7 +101,18 @@ def test_a_mistake_is_named_with_its_column(text, complaint):
     with pytest.raises(InvalidRequest) as caught:
         Fact.parse(text)
 
-    assert caught.value.message.startswith(complaint)
+    column, _, problem = complaint.partition(":")
+    named = f"{column} of `{text}`" if text else column
+    assert caught.value.message.startswith(f"{named}:{problem}")
+
+
+def test_a_text_without_quotes_is_told_what_to_write():
+    with pytest.raises(
+        InvalidRequest, match=r'found `guard`; a text is written in quotes, `"guard"`$'
+    ):
+        Fact.parse("has_role(User:bob, guard, Doc:x)")
+    with pytest.raises(InvalidRequest, match=r"^column 502: expected"):
+        Fact.parse("f" * 501)  # too long to be repeated
 
 
 def test_a_mistake_in_a_file_is_named_with_its_line():

@@ -166,11 +166,11 @@ def test_an_empty_list_of_values_is_sent():
     ("text", "message"),
     [
         ("", "column 1: expected a condition"),
-        ("p(?a) or q(?a)", "column 7: expected `and` or the end, found `o`"),
+        ("p(?a) or q(?a)", "column 7: expected `and` or the end, found `or`"),
         ("p(?a) and", "column 10: expected a condition"),
         ("p(?1)", "column 4: expected the name of a variable"),
         ("p(User:?)", "column 9: expected the name of a variable"),
-        ("?a is 1", "column 6: expected `in`"),
+        ("?a is 1", "column 4: expected `in`, found `is`"),
         ("?a in [?b]", "column 8: expected a value"),
         ("?a in 1", "column 7: expected `[`"),
         ("p(?a", "column 5: expected `,` or `)`"),
@@ -180,7 +180,15 @@ def test_text_that_is_no_query(text, message):
     with pytest.raises(InvalidRequest) as failure:
         parse_query(text)
     assert failure.value.reason == "MALFORMED_TEXT"
-    assert failure.value.message.startswith(message)
+    column, _, problem = message.partition(":")
+    named = f"{column} of `{text}`" if text else column
+    assert failure.value.message.startswith(f"{named}:{problem}")
+
+
+@pytest.mark.parametrize("text", ["p(?a) or q(?a)", "not p(?a)", "p(?a) and ?a != ?b", "?a < 3"])
+def test_what_only_rules_can_say(text):
+    with pytest.raises(InvalidRequest, match=r"write a rule with them, and ask for it$"):
+        parse_query(text)
 
 
 def test_values_in_brackets():
@@ -224,7 +232,7 @@ def test_names_of_variables(name):
 )
 def test_an_integer_beyond_64_bits_is_said_to_be_one(text, column, found):
     message = (
-        f"column {column}: expected an integer from -9223372036854775808 to 9223372036854775807, "
+        rf"column {column}( of `.*`)?: expected an integer from -9223372036854775808 to 9223372036854775807, "
         f"found {found}"
     )
     with pytest.raises(InvalidRequest, match=message):
