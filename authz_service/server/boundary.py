@@ -120,7 +120,11 @@ class Boundary(aio.ServerInterceptor):
             async with aclosing(behaviour(self._admit(request, rpc), rpc)) as messages:
                 async for message in messages:
                     # Returns when the transport has taken it: a caller that reads slowly is waited for.
-                    await rpc.write(message)
+                    try:
+                        await rpc.write(message)
+                    except aio.InternalError:
+                        # The connection is gone, and gRPC has not yet cancelled the call.
+                        raise asyncio.CancelledError from None
                     self._telemetry.messages_sent[method] += 1
 
         return send

@@ -1,8 +1,11 @@
 """Streams of facts that end in every way: what is counted, what the caller hears, and what is stored then."""
 
+import asyncio
 import threading
 import time
 import urllib.request
+from collections import Counter
+from types import SimpleNamespace
 
 import authz
 import grpc
@@ -10,6 +13,9 @@ import pytest
 from authz.v1 import fact_pb2
 from authz.v1 import fact_service_pb2 as pb
 from authz.v1.fact_service_pb2_grpc import FactServiceStub
+
+from authz_service.server.boundary import Boundary
+from authz_service.telemetry import Telemetry
 
 POLICY = (
     'actor User {} resource Doc { roles = ["reader"]; permissions = ["read"]; "read" if "reader"; }'
@@ -149,6 +155,35 @@ def test_streams_are_counted_like_other_calls(service, stub, stream, code, sent,
     assert [v for (name, _), v in found.items() if name == "handled_total"] == [1]
     assert found.get(("msg_sent_total", method), 0) == sent
     assert found.get(("msg_received_total", method), 0) == received
+
+
+class CutConnection:
+    """The side of the server of a call whose connection is gone, before gRPC says so."""
+
+    async def write(self, message: object) -> None:
+        raise grpc.aio.InternalError(message)
+
+    def time_remaining(self) -> None:
+        return None
+
+
+def test_a_caller_that_goes_away_in_a_stream_is_no_defect():
+    async def export(_request, _rpc):
+        yield pb.ExportFactsResponse()
+
+    async def handler(_details):
+        return grpc.unary_stream_rpc_method_handler(export)
+
+    async def cut() -> Counter[tuple[str, str]]:
+        telemetry = Telemetry()
+        boundary = Boundary(telemetry, max_request_bytes=1000)
+        details = SimpleNamespace(method="/authz.v1.FactService/ExportFacts")
+        call = await boundary.intercept_service(handler, details)
+        with pytest.raises(asyncio.CancelledError):
+            await call.unary_stream(pb.ExportFactsRequest(), CutConnection())
+        return telemetry.rpcs
+
+    assert asyncio.run(cut()) == {("/authz.v1.FactService/ExportFacts", "CANCELLED"): 1}
 
 
 def test_open_streams_are_shown(service, stub):
