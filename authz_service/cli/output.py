@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_STORE = "default"
+# gRPC takes a host without a port, and connects to port 443.
+_ADDRESS = re.compile(r"(?!https?:).+:\d{1,5}|unix:.+")
+_CURE_OF_SILENCE = (
+    "; does it run there? `authz serve` starts one, --target or AUTHZ_TARGET names another address"
+)
 DEFAULT_TIMEOUT = 5.0
 
 
@@ -86,39 +92,49 @@ def asking(
 
     With `as_json` the findings about a policy are printed to stdout as JSON.
     """
+    if not _ADDRESS.fullmatch(target):
+        message = f"`{target}` is no address of a service; write HOST:PORT, as in {DEFAULT_TARGET}"
+        fail(message, EXIT_USAGE)
     try:
         with authz.Client(target, store=store, timeout=timeout) as client:
             yield client
     except authz.PolicyRejected as error:
-        if as_json:
-            found = [diagnostic_json(finding) for finding in error.diagnostics]
-            print_json({"errors": found, "omitted": error.omitted})
-        for finding in error.diagnostics if not as_json else ():
-            print_diagnostic(finding)
-        more = f", {error.omitted} of them not shown" if error.omitted else ""
-        count = len(error.diagnostics) + error.omitted
-        if error.reason == "POLICY_TESTS_FAILED":
-            failed = (
-                f"{count} assertions of the policy's tests fail" if count > 1 else "a test fails"
-            )
-            fail(f"{failed}{more}; --skip-tests publishes it all the same", EXIT_FINDINGS)
-        errors = f"{count} errors" if count > 1 else "an error"
-        fail(f"the policy has {errors}{more}", EXIT_POLICY)
+        _fail_for_findings(error, as_json=as_json)
     except authz.FactsOrphaned as error:
         _fail_for_orphans(error, as_json=as_json)
-    except (
-        authz.InvalidRequest,
-        authz.NotFound,
-        authz.AlreadyExists,
-        authz.Compacted,
-    ) as error:
-        fail(_sentence(error), EXIT_USAGE)
-    except authz.NotReady as error:
-        fail(_sentence(error), EXIT_UNANSWERED)
-    except authz.Refused as error:
-        fail(_sentence(error), EXIT_USAGE)
     except authz.AuthzError as error:
-        fail(_sentence(error), EXIT_UNANSWERED)
+        fail(_sentence(error), _exit_code(error))
+
+
+def _exit_code(error: authz.AuthzError) -> int:
+    match error:
+        case authz.NotReady():
+            return EXIT_UNANSWERED
+        case (
+            authz.InvalidRequest()
+            | authz.NotFound()
+            | authz.AlreadyExists()
+            | authz.Compacted()
+            | authz.Refused()
+        ):
+            return EXIT_USAGE
+        case _:
+            return EXIT_UNANSWERED
+
+
+def _fail_for_findings(error: authz.PolicyRejected, *, as_json: bool) -> NoReturn:
+    if as_json:
+        found = [diagnostic_json(finding) for finding in error.diagnostics]
+        print_json({"errors": found, "omitted": error.omitted})
+    for finding in error.diagnostics if not as_json else ():
+        print_diagnostic(finding)
+    more = f", {error.omitted} of them not shown" if error.omitted else ""
+    count = len(error.diagnostics) + error.omitted
+    if error.reason == "POLICY_TESTS_FAILED":
+        failed = f"{count} assertions of the policy's tests fail" if count > 1 else "a test fails"
+        fail(f"{failed}{more}; --skip-tests publishes it all the same", EXIT_FINDINGS)
+    errors = f"{count} errors" if count > 1 else "an error"
+    fail(f"the policy has {errors}{more}", EXIT_POLICY)
 
 
 def _fail_for_orphans(error: authz.FactsOrphaned, *, as_json: bool) -> NoReturn:
@@ -134,5 +150,7 @@ def _fail_for_orphans(error: authz.FactsOrphaned, *, as_json: bool) -> NoReturn:
 
 
 def _sentence(error: authz.AuthzError) -> str:
-    reason = f" ({error.reason})" if error.reason else ""
-    return f"{error.message}{reason}"
+    if error.reason:
+        return f"{error.message} ({error.reason})"
+    # What gRPC says by itself has no reason: nobody answered there.
+    return error.message + (_CURE_OF_SILENCE if isinstance(error, authz.Unavailable) else "")

@@ -168,8 +168,11 @@ def test_a_wrong_policy_exits_with_3_and_the_old_one_stays(serve, tmp_path):
         (("policy", "publish", "/nonexistent"), 2, "cannot read"),
         (("policy", "publish", "docs"), 2, "no .polar file"),
         (("check", "A:a", "b", "C:c", "--timeout", "0.3"), 4, "127.0.0.1:1 "),
+        (("store", "list", "--timeout", "0.3"), 4, "`authz serve` starts one, --target or AUTHZ_"),
+        (("store", "list", "--target", "127.0.0.1"), 2, "`127.0.0.1` is no address of a service"),
+        (("store", "list", "--target", "http://a:1"), 2, "`http://a:1` is no address of a"),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_wrong_usage_and_no_service(args, code, message):
     result = run(*args, target="127.0.0.1:1")
