@@ -142,24 +142,27 @@ def watch(
 
 
 @contextmanager
-def _lines(file: Path) -> Iterator[Iterable[str]]:
+def _lines(file: Path) -> Iterator[Iterable[bytes]]:
     """Yield the lines of a file, with a progress bar on a terminal; what cannot be read ends the command."""
     try:
         if str(file) == "-":
-            yield (line.decode() for line in sys.stdin.buffer)
+            yield sys.stdin.buffer
             return
         with file.open("rb") as opened, _progress() as progress:
             task = progress.add_task("importing", total=file.stat().st_size or None)
             yield _counted_lines(opened, lambda size: progress.advance(task, size))
-    except (OSError, UnicodeDecodeError) as error:
-        output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
+    except OSError as error:
+        output.fail(f"cannot read {file}: {error.strerror}", output.EXIT_USAGE)
 
 
 def _broken_off(error: authz.AuthzError, facts: FactLines) -> str:
     """Return the message with the line that it is about, and what is stored now."""
     found = _PLACE.match(error.field)
     if found is None:
-        return f"{error.message}; some of the packs of {_PACK} facts before may be stored"
+        # Packs are sent while the next ones are read.
+        most = facts.count() // _PACK * _PACK
+        stored = f"at most the first {most} facts are stored" if most else "nothing is stored"
+        return f"{error.message}; {stored}"
     before = int(found[1]) * _PACK
     stored = f"the first {before} facts are stored" if before else "nothing is stored"
     place = f"{facts.place(before + int(found[2]))}: " if found[2] else ""
@@ -171,10 +174,10 @@ def _progress() -> Progress:
     return Progress(console=output.stderr, disable=is_hidden, transient=True)
 
 
-def _counted_lines(opened: BinaryIO, advance: Any) -> Iterator[str]:  # noqa: ANN401
+def _counted_lines(opened: BinaryIO, advance: Any) -> Iterator[bytes]:  # noqa: ANN401
     for line in opened:
         advance(len(line))
-        yield line.decode()
+        yield line
 
 
 def _print_fact(stored: authz.StoredFact, *, as_json: bool) -> None:

@@ -6,10 +6,13 @@ What cannot be read is an error, never a fact without its expiry.
 
 import json
 import re
+import sys
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import authz
@@ -76,7 +79,7 @@ def fact_line(stored: authz.StoredFact) -> str:
 class FactLines(Iterator[authz.StoredFact]):
     """The facts of the lines of a file. Raises InvalidRequest at the first that is wrong, and says where."""
 
-    def __init__(self, lines: Iterable[str], name: str) -> None:
+    def __init__(self, lines: Iterable[bytes], name: str) -> None:
         self._name = name
         self._numbers = array("L")
         self._facts = self._read(lines)
@@ -84,14 +87,19 @@ class FactLines(Iterator[authz.StoredFact]):
     def __next__(self) -> authz.StoredFact:
         return next(self._facts)
 
+    def count(self) -> int:
+        """Return how many facts were read so far."""
+        return len(self._numbers)
+
     def place(self, index: int) -> str:
         """Return where the fact stands that was the `index`-th, from 0."""
         return f"{self._name}, line {self._numbers[index]}"
 
-    def _read(self, lines: Iterable[str]) -> Iterator[authz.StoredFact]:
+    def _read(self, lines: Iterable[bytes]) -> Iterator[authz.StoredFact]:
         for number, line in enumerate(lines, start=1):
             try:
-                found = _from_line(line)
+                # A byte order mark is no part of the text.
+                found = _from_line(_decoded(line.removeprefix(BOM_UTF8) if number == 1 else line))
             except authz.InvalidRequest as error:
                 problem = error.message.removeprefix("line 1, ")
                 message = f"{self._name}, line {number}: {problem}"
@@ -99,6 +107,23 @@ class FactLines(Iterator[authz.StoredFact]):
             if found is not None:
                 self._numbers.append(number)
                 yield found
+
+
+def facts_in(file: Path) -> list[authz.StoredFact]:
+    """Return the facts of a file, or of standard input for `-`. What cannot be read ends the command."""
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        output.fail(f"cannot read {file}: {error.strerror}", output.EXIT_USAGE)
+    return list(FactLines(data.split(b"\n"), str(file)))
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start + 1} is not UTF-8"
+        raise authz.InvalidRequest(message, reason=MALFORMED_TEXT) from None
 
 
 def _from_line(line: str) -> authz.StoredFact | None:

@@ -1,6 +1,5 @@
 """`authz facts`: write, read, import, export and follow facts."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ from rich.progress import track
 
 from authz_service.cli import fact_streams, output
 from authz_service.cli.fact_streams import At, Pattern
-from authz_service.cli.fact_text import FactLines, fact_json, fact_line, moment_of, time_of
+from authz_service.cli.fact_text import fact_json, fact_line, facts_in, moment_of, time_of
 from authz_service.cli.findings import counted
 
 app = typer.Typer(help="Write, read, import, export and follow facts.", no_args_is_help=True)
@@ -81,7 +80,7 @@ def write(  # noqa: PLR0913 - one parameter for each argument and option
         output.fail("--key is empty; leave it out to write without a key", output.EXIT_USAGE)
     with output.asking(target, store, timeout) as client:
         wanted = [authz.StoredFact(fact, at) for fact in facts or ()]
-        wanted += [_expiring(stored, at) for stored in _from_file(file)]
+        wanted += [_expiring(stored, at) for stored in (facts_in(file) if file else ())]
         _refuse_nonsense(wanted, delete_matching, replace, delete=delete, expires=expires)
         has_conditions = bool(delete_matching or replace or if_exists or if_not_exists or key)
         if has_conditions and len(wanted) > _CHUNK:
@@ -204,14 +203,3 @@ def _expiring(stored: authz.StoredFact, at: datetime | None) -> authz.StoredFact
         message = f"{stored.fact} has an expiry in the file already; leave --expires out"
         output.fail(message, output.EXIT_USAGE)
     return authz.StoredFact(stored.fact, at)
-
-
-def _from_file(file: Path | None) -> list[authz.StoredFact]:
-    if file is None:
-        return []
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        lines = data.decode().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
-    return list(FactLines(lines, str(file)))

@@ -1,6 +1,5 @@
 """`authz policy verify`: ask several engines the same about an author's own policy."""
 
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from rich.progress import track
 
 from authz_service.cli import output
 from authz_service.cli.agreement import Report, print_report, report_json
+from authz_service.cli.fact_text import facts_in
 from authz_service.cli.offline import Paths, checked, read_files
 from authz_service.engine.engines import Engine, loader
 from authz_service.engine.program import Budget, Program, Query, Question
@@ -144,13 +144,13 @@ def _sets_of_facts(policy: Policy, file: Path | None, random: Random, now: int) 
 def _from_file(policy: Policy, file: Path) -> tuple[Fact, ...]:
     """Return the facts of the file; ends the command if they cannot be read, or used."""
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        facts = tuple(map(_fact, authz.parse_facts(text)))
+        facts = tuple(_fact(stored.fact) for stored in facts_in(file))
+    except authz.InvalidRequest as error:
+        output.fail(error.message, output.EXIT_USAGE)
+    try:
         for fact in facts:
             policy.check_fact(fact)
-    except (OSError, UnicodeDecodeError) as error:
-        output.fail(f"cannot read {file}: {error}", output.EXIT_USAGE)
-    except (authz.InvalidRequest, AuthzError) as error:
+    except AuthzError as error:
         output.fail(f"{file}: {error.message}", output.EXIT_USAGE)
     return facts
 

@@ -82,13 +82,28 @@ def test_export_and_import(authz, tmp_path):
     assert authz("facts", "write", "--file", str(file))[1] == "2 facts: 2 existed\n"
     assert authz("facts", "write", "--file", str(file), "--expires", "8h")[0] == 2
     assert authz("facts", "export", "--json")[1] == exported
-    for line, problem in (("f(", "line 2: column 3"), ("{}", "line 2: no fact as JSON")):
-        file.write_text(f"{ANN}\n{line}\n")
+    for line, problem in (
+        (b"f(", "line 2: column 3"),
+        (b"{}", "line 2: no fact as JSON"),
+        (b"f(\xff)", "line 2: byte 3 is not UTF-8"),
+    ):
+        file.write_bytes(b"%s\n%s\n" % (ANN.encode(), line))
         code, out, err = authz("facts", "import", str(file))
         assert (code, out) == (2, "")
         assert problem in err
-        assert "may be stored" in err
-    assert authz("facts", "import", "/nonexistent")[0] == 2
+        assert "; nothing is stored (MALFORMED_TEXT)" in err
+        assert problem in authz("facts", "write", "--file", str(file))[2]
+    file.write_text("\n".join([ANN] * 2100 + ["f("]))
+    assert "line 2101: column 3: " in (err := authz("facts", "import", str(file))[2])
+    assert "; at most the first 2000 facts are stored" in err
+    # As some editors write it, and spreadsheets.
+    file.write_bytes(b"\xef\xbb\xbf%s\r\n" % ANN.encode())
+    assert authz("facts", "import", str(file))[1] == "1 fact: 1 existed\n"
+    for command in ("import", "write --file"):
+        assert authz("facts", *command.split(), "/nonexistent") == (
+            *(2, ""),
+            "error: cannot read /nonexistent: No such file or directory\n",
+        )
 
 
 def test_what_is_exported_is_what_is_imported(authz):
@@ -141,7 +156,7 @@ def test_what_is_exported_is_what_is_imported(authz):
 )
 def test_no_line_is_a_fact_without_its_expiry(line):
     with pytest.raises(InvalidRequest, match=r"facts\.txt, line 3: "):
-        list(FactLines(["# comment", "", line], "facts.txt"))
+        list(FactLines([b"# comment", b"", line.encode()], "facts.txt"))
 
 
 def test_an_import_that_breaks_off_says_where_and_what_is_stored(authz, tmp_path):

@@ -118,6 +118,14 @@ def test_facts_are_made_up_and_a_seed_makes_the_same_ones(policy):
     assert first["facts"][1]["name"].startswith("made-up facts")
 
 
+def test_facts_as_they_are_exported(policy, facts):
+    """Expiries are read, and make no difference."""
+    plain = run("policy", "verify", str(policy), "--facts", str(facts)).stdout
+    lines = [line for line in FACTS.splitlines() if line and not line.startswith("#")]
+    facts.write_text("".join(f"{line} until 2099-01-31T12:00:00+00:00\n" for line in lines))
+    assert run("policy", "verify", str(policy), "--facts", str(facts)).stdout == plain
+
+
 def test_facts_from_standard_input(policy):
     found = run("policy", "verify", str(policy), "--facts", "-", text=FACTS)
     assert found.returncode == 0
