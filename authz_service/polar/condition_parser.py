@@ -120,6 +120,10 @@ def parse_short_name(tokens: Tokens, expected: str) -> Name | NameVariable:
     variable = tokens.accept("role", "permission")
     if variable:
         return NameVariable(variable.text, variable.span)
+    if tokens.at_kind(Kind.NAME):
+        name = tokens.peek().text
+        cure = f'a name is written `"{name}"`, a condition with its arguments, `{name}(resource)`'
+        raise tokens.unexpected(expected, "" if name in RESERVED else cure)
     token = tokens.expect_kind(Kind.STRING, expected)
     return Name(token.text, token.span)
 

@@ -12,6 +12,7 @@ those that it leads to from there.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial
 
 from authz_service.facts.value import INTEGER, STRING, Value
@@ -64,8 +65,9 @@ def infer(
         if untyped:
             told = inference.told(index)
             tests_nothing = _tests_nothing(rule.body)
+            typed = [other.name for other in rule.places if types[other]]
             findings.extend(
-                _untyped(variable, rule.places[variable], told.get(variable, ()))
+                _untyped(variable, rule.places[variable], told.get(variable, ()), typed)
                 for variable in untyped
                 if variable not in inference.annotated[index] or not tests_nothing
             )
@@ -73,13 +75,20 @@ def infer(
     return list(inference.types)
 
 
-def _untyped(variable: Variable, place: Span, told: Sequence[_Told]) -> Diagnostic:
-    """Return the finding about a variable without a type: nothing told it, or what did contradicts."""
+def _untyped(
+    variable: Variable, place: Span, told: Sequence[_Told], typed: Sequence[str]
+) -> Diagnostic:
+    """Return the finding about a variable without a type: nothing told it, or what did contradicts.
+
+    It may be one of the `typed` variables, misspelled.
+    """
     if told and not frozenset.intersection(*(types for _, types in told)):
         message = f"no value of `{variable.shown}` can meet all conditions on its type"
         return Diagnostic("P303", message, place, partial(_shown, told))
     message = f"nothing tells the type of `{variable.shown}`"
     cure = f"say what it is, as in `{variable.name} matches User`"
+    if close := get_close_matches(variable.name, typed, n=1, cutoff=0.7):
+        cure = f"did you mean `{close[0]}`? Otherwise {cure}"
     if variable.is_anonymous:
         cure = "give it a name, and say what it is, as in `x matches User`"
     if f"@{variable.name}" == CURRENT_TIME.name:

@@ -45,6 +45,7 @@ from authz_service.polar.tokens import SyntaxProblem, Tokens
 
 _BLOCKS = ("actor", "resource", GLOBAL, "test")
 _DECLARATIONS = frozenset({"roles", "permissions", "relations"})
+_VALUE_OF_A_FACT = 'write an entity as `User{"alice"}`, and a text in quotes'
 
 T = TypeVar("T")
 
@@ -273,7 +274,7 @@ def _parse_fact(tokens: Tokens) -> Call:
     """Fact = NAME "(" [ literal { "," literal } ] ")" ";" ;"""
     name = tokens.expect_kind(Kind.NAME, 'a fact, as in `has_role(User{"a"}, "owner", Team{"t"});`')
     tokens.expect("(", "`(` after the fact's predicate")
-    args = _parse_args(tokens, lambda: parse_only_literal(tokens, "a fact", "write a value"))
+    args = _parse_args(tokens, lambda: parse_only_literal(tokens, "a fact", _VALUE_OF_A_FACT))
     span = name.span.to(tokens.last())
     tokens.expect(";", "`;` after the fact")
     return Call(name.text, args, span)

@@ -190,7 +190,20 @@ MORE = {
         "p:1:1: P221 `allow` facts cannot be stored; decisions are always derived; declare what they are derived from"
     ],
     "declare f();": ["p:1:1: P220 `f` has 0 arguments; a fact has 1 to 5"],
-    'test "a" { setup { f(x); } }': ["p:1:22: P012 a fact holds literals only; write a value"],
+    'test "a" { setup { f(x); } }': [
+        'p:1:22: P012 a fact holds literals only; write an entity as `User{"alice"}`, and a text in quotes'
+    ],
+    'test "a" { setup { f(User:ann); } }': [
+        'p:1:22: P012 a fact holds literals only; write an entity as `User{"alice"}`, and a text in quotes'
+    ],
+    'resource R { roles = ["a"]; permissions = ["read"]; "read" if a; }': [
+        'p:1:63: P010 expected a role, permission, relation or call, found `a`; a name is written `"a"`, '
+        "a condition with its arguments, `a(resource)`"
+    ],
+    "actor U {} g(user: U) if f(user) and not h(usr);": [
+        "p:1:44: P301 nothing tells the type of `usr`; did you mean `user`? Otherwise say what it is, as in "
+        "`usr matches User`"
+    ],
     'test "a" { assert not f(1); }': [
         "p:1:19: P010 expected a condition, as in `assert allow(...)`, found `not`; write `assert_not`"
     ],
