@@ -22,7 +22,8 @@ from pydantic_settings import (
 from authz_service.engine.engines import Engine
 
 # HOST:PORT, where an IPv6 host stands in brackets.
-_ADDRESS = r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$"
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):([0-9]{1,5})")
+_LAST_PORT = 65535
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
 
 
@@ -46,11 +47,9 @@ class Settings(BaseSettings):
     read_database_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="standbys of a PostgreSQL database (spaces between) to read copies from"
     )
-    listen: str = Field(
-        "127.0.0.1:50051", pattern=_ADDRESS, description="address and port of the gRPC server"
-    )
+    listen: str = Field("127.0.0.1:50051", description="address and port of the gRPC server")
     metrics_listen: str = Field(
-        "127.0.0.1:9464", pattern=_ADDRESS, description="address and port of the Prometheus metrics"
+        "127.0.0.1:9464", description="address and port of the Prometheus metrics"
     )
     workers: int = Field(
         1,
@@ -100,6 +99,17 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         10.0, ge=0, le=600, description="time for running requests to end after SIGTERM"
     )
+
+    @field_validator("listen", "metrics_listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        found = _ADDRESS.fullmatch(value)
+        # gRPC would take the port modulo 65536.
+        if found is None or int(found[2]) > _LAST_PORT:
+            raise ValueError(
+                f"write HOST:PORT, as in 127.0.0.1:50051, with a port up to {_LAST_PORT}"
+            )
+        return value
 
     @field_validator("read_database_urls", mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from authz_service.cli import output
 from authz_service.engine.engines import Engine
 from authz_service.pap.policy_files import STANDARD_INPUT
+from authz_service.polar.diagnostic import did_you_mean
 from authz_service.settings import Settings
 
 
@@ -111,5 +112,14 @@ def _explained(error: ValueError) -> str:
     """Say which settings are wrong, without their values: one of them might be a secret."""
     if not isinstance(error, ValidationError):
         return f"authz.toml cannot be read: {error}"
-    problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return "wrong settings: " + "; ".join(problems)
+    return "; ".join(
+        _problem(one["type"], str(one["loc"][0]), one["msg"]) for one in error.errors()
+    )
+
+
+def _problem(kind: str, name: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        known = did_you_mean(name, Settings.model_fields)
+        return f"authz.toml: there is no setting `{name}`; {known}"
+    problem = message.removeprefix("Value error, ").replace("Input should be", "it should be")
+    return f"the setting `{name}` (AUTHZ_{name.upper()}) is wrong: {problem}"

@@ -19,6 +19,7 @@ from examples import POLICIES, fact_lines
 from typer.testing import CliRunner
 
 from authz_service.cli import main
+from authz_service.cli.serve import settings
 from authz_service.settings import Settings
 
 ROOT = POLICIES.parent
@@ -310,7 +311,22 @@ def test_an_address_that_is_taken(serve):
         assert (taken.returncode, taken.stdout) == (4, "")
         assert f"cannot listen on {server.target}" in taken.stderr
         assert "Traceback" not in taken.stderr
-    assert run("serve", "--listen", "nonsense").returncode == 2
+    for nonsense in ("nonsense", "127.0.0.1:99999", "127.0.0.1:"):
+        refused = run("serve", "--listen", nonsense)
+        assert refused.returncode == 2
+        assert "(AUTHZ_LISTEN) is wrong: write HOST:PORT, as in 127.0.0.1:50051" in refused.stderr
+
+
+def test_a_setting_that_is_misspelled(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "authz.toml").write_text('listn = "127.0.0.1:1"\nworkers = "two"\n')
+    with pytest.raises(typer.Exit) as refused:
+        settings()
+    assert refused.value.exit_code == 2
+    assert capsys.readouterr().err == (
+        "error: the setting `workers` (AUTHZ_WORKERS) is wrong: it should be a valid integer, unable to parse "
+        "string as an integer; authz.toml: there is no setting `listn`; did you mean `listen`?\n"
+    )
 
 
 def test_running_requests_end_before_the_service_does(serve):
