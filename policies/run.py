@@ -9,6 +9,7 @@ The database is kept in `.demo/`, so a second run finds the policy and the facts
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,11 @@ def main(
     port: Annotated[int, typer.Option(help="The port to serve on.")] = 50051,
 ) -> None:
     """Start the service on POLICY, ask its cases, print them, and keep serving."""
+    for file in (policy / name for name in ("policy.polar", "facts.txt", "cases.txt")):
+        if not file.is_file():
+            console.print(f"there is no {file}; run a policy with cases, as security_company is")
+            raise typer.Exit(2)
+    cases = read_cases((policy / "cases.txt").read_text(encoding="utf-8"))
     target = f"127.0.0.1:{port}"
     folder = Path(".demo")
     folder.mkdir(exist_ok=True)
@@ -64,10 +70,13 @@ def main(
     command = [sys.executable, "-m", "authz_service", "serve", "--listen", target]
     with subprocess.Popen([*command, "--database-url", database]) as service:
         try:
-            differing = _ask(policy, target, service)
+            differing = _ask(policy, cases, target, service)
             if not once:
                 console.print(f"\nServing on {target}. Ask something yourself in another terminal:")
-                console.print("  .venv/bin/authz check Employee:alice disarm SecuritySystem:s1")
+                first = cases[0]
+                console.print(
+                    f"  .venv/bin/authz check {first.actor} {first.action} {first.resource}"
+                )
                 console.print("Ctrl-C stops the service.")
                 if service.wait():
                     console.print("[red]the service ended by itself[/]")
@@ -79,7 +88,9 @@ def main(
     raise typer.Exit(1 if differing else 0)
 
 
-def _ask(policy: Path, target: str, service: "subprocess.Popen[bytes]") -> int:
+def _ask(
+    policy: Path, cases: Sequence[Case], target: str, service: "subprocess.Popen[bytes]"
+) -> int:
     """Load the policy and the facts, ask and print the cases; return how many answers differ."""
     with authz.Client(target, timeout=10) as client:
         _wait_until_serving(client, service)
@@ -88,7 +99,6 @@ def _ask(policy: Path, target: str, service: "subprocess.Popen[bytes]") -> int:
         )
         facts = list(authz.parse_facts((policy / "facts.txt").read_text(encoding="utf-8")))
         client.write_facts(insert=facts)
-        cases = read_cases((policy / "cases.txt").read_text(encoding="utf-8"))
         table = Table(box=SIMPLE)
         for column in ("actor", "action", "resource", "answer", "expected", "why"):
             table.add_column(column, no_wrap=column != "why")

@@ -69,6 +69,8 @@ def test_the_commands_of_the_document_about_facts(demo):
     assert {command.split()[1] for command, _ in shown if command.startswith("facts")} == {
         *("write", "read", "delete-entity", "import", "export", "watch")
     }
+    # The pages that follow are read with the same service, and show the facts of the beginning.
+    assert set(demo.client.read_facts()) == set(fact_lines("security_company"))
 
 
 PAGE_TOKEN = re.compile(r"\b[\w-]{100,}")

@@ -428,6 +428,10 @@ def test_the_demo_runs_and_compares(tmp_path):
     )
     assert shown.returncode == 1
     assert "16 questions, 1 answers other than expected" in shown.stdout
+    (cases / "facts.txt").unlink()
+    shown = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert (shown.returncode, shown.stderr) == (2, "")
+    assert "facts.txt; run a policy with cases" in " ".join(shown.stdout.split())
 
 
 def test_a_policy_that_orphans_facts_needs_force(serve, tmp_path):
