@@ -142,12 +142,13 @@ def read(  # noqa: PLR0913 - one parameter for each argument and option
     """Print stored facts, one in a line.
 
     `authz facts write --file` and `authz facts import` read what it prints. It says on standard error if there
-    are more than --limit.
+    are more than --limit, or none.
 
     Example: authz facts read 'has_role(User:alice, _, Org:_)' --at 2026-01-31T12:00:00Z
     """
     with output.asking(target, store, timeout) as client:
         wanted = authz.FactPattern.parse(pattern) if pattern else None
+        number = -1
         for number, stored in enumerate(client.read_stored_facts(wanted, at=moment_of(at))):
             if number == limit:
                 output.stderr.print(f"there are more than {limit} facts; raise --limit")
@@ -156,6 +157,8 @@ def read(  # noqa: PLR0913 - one parameter for each argument and option
                 output.print_json(fact_json(stored))
             else:
                 output.stdout.print(fact_line(stored), markup=False, highlight=False)
+        if number < 0:
+            output.stderr.print("no facts")
 
 
 app.command("import")(fact_streams.import_facts)
