@@ -352,6 +352,14 @@ def commands(app: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:
         yield from commands(group.typer_instance, *path, group.name)
 
 
+@pytest.mark.parametrize("command", ["--version", "policy validate policies/rbac --json"])
+def test_a_command_whose_output_is_closed(command):
+    """Who closes the output wants the exit code alone."""
+    python = f"{sys.executable} -m authz_service {command} >&-"
+    ended = subprocess.run(python, shell=True, cwd=ROOT, stderr=subprocess.PIPE, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def help_of(*command: str) -> str:
     shown = CliRunner().invoke(main.app, [*command, "--help"], prog_name="authz")
     assert shown.exit_code == 0
