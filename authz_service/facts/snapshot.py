@@ -10,6 +10,7 @@ likes, from any thread, without locks. Snapshots that come of one another share 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from immutables import Map, MapMutation
 
@@ -26,6 +27,8 @@ _SMALL_DELTA = 4096
 _DELTA_SHARE = 64
 
 _KINDS_OF_DELTA = 100
+
+_CHANGED_AT_ONCE = 200
 
 _UNKNOWN = -1
 
@@ -243,17 +246,23 @@ class FactSnapshot:
             anew.view(demand).complete(view.built())
         return anew
 
-    def rebased(self, merged: "FactSnapshot", origin: "FactSnapshot") -> "FactSnapshot":
-        """Return this snapshot, `origin` after some writes, over `merged`, which is `origin.merged()`.
+    def rebasing(self, merged: "FactSnapshot", origin: "FactSnapshot") -> Work["FactSnapshot"]:
+        """Return this snapshot, `origin` after some writes, over `merged`, which has the facts of `origin`.
 
         Costs what was written after `origin`, and what was built of the views since.
         """
         before = origin._delta  # noqa: SLF001 - its own kind
         since = {f: holds for f, holds in self._delta.items() if before.get(f) is not holds}
+        yield
         since |= {f: not holds for f, holds in before.items() if f not in self._delta}
-        rebased = merged.changed(since)
+        yield
+        rebased = merged
+        left = iter(since.items())
+        while some := dict(islice(left, _CHANGED_AT_ONCE)):
+            rebased = rebased.changed(some)
+            yield
         for demand, view in self._views.copy().items():
-            rebased.view(demand).complete(view.built())
+            yield from rebased.view(demand).completing(view.built())
         return rebased
 
     @staticmethod

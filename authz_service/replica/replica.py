@@ -65,6 +65,9 @@ _MERGE_PAUSE_SECONDS = 0.01
 """So long a merge rests after each part of about a millisecond. Where all processors are busy, a thread that is
 interrupted while it holds the lock holds up questions for many ms; with these rests that is seldom."""
 
+_TIMES_ADDED = 3
+"""So often what was written during a merge is added to it; each time it is less, unless that never ends."""
+
 _RUN_FACTS = 1000
 """So many facts of several revisions are applied together; it takes some 20 ms."""
 
@@ -137,10 +140,10 @@ _NOTHING: Applied[Any] = Applied("", EMPTY, {}, NEVER_FRESH)
 
 @dataclass(frozen=True, slots=True)
 class _Merge(Generic[P]):
-    """The merge under way: of what, as it was, and what comes of its facts."""
+    """The merge under way of a store: what comes of its facts, and the state that these are the facts of."""
 
-    origin: StoreState[P]
-    merged: Future[FactSnapshot]
+    store: str
+    merged: Future[tuple[FactSnapshot, StoreState[P]]]
 
 
 class Replica(Generic[P]):
@@ -490,12 +493,32 @@ class Replica(Generic[P]):
         if self._merge is None:
             for state in self._applied.states.values():
                 if state.facts.needs_merging:
-                    self._merge = _Merge(state, self._merging.submit(self._merged, state.facts))
+                    self._merge = _Merge(state.store, self._merging.submit(self._merged, state))
                     return
 
-    def _merged(self, facts: FactSnapshot) -> FactSnapshot:
-        """Merge, and rest after each part: questions would wait for the lock at each of their small steps."""
-        return done(facts.merging(), lambda: self._is_closing.wait(_MERGE_PAUSE_SECONDS))
+    def _merged(self, origin: StoreState[P]) -> tuple[FactSnapshot, StoreState[P]]:
+        """Merge, and rest after each part: questions would wait for the lock at each of their small steps.
+
+        What was written meanwhile, by an import perhaps, is added here as well: `_finish_merge` holds up
+        following, and has little left to do.
+        """
+        merged = done(origin.facts.merging(), lambda: self._is_closing.wait(_MERGE_PAUSE_SECONDS))
+        for _ in range(_TIMES_ADDED):
+            newest = self._grown(origin)
+            if newest is None or newest.revision == origin.revision:
+                break
+            work = newest.facts.rebasing(merged, origin.facts)
+            merged = done(work, lambda: self._is_closing.wait(_PAUSE_SECONDS))
+            origin = newest
+        return merged, origin
+
+    def _grown(self, origin: StoreState[P]) -> StoreState[P] | None:
+        """Return what has become of a store, by writes of facts alone; None if it was by anything else."""
+        state = self._applied.states.get(origin.store)
+        # For another policy the merged facts have the wrong indexes; another store has other facts.
+        if state is None or state.number != origin.number or state.policy is not origin.policy:
+            return None
+        return state
 
     def _drop_merge(self) -> None:
         """Forget the merge under way, once nothing works at it any more."""
@@ -508,12 +531,10 @@ class Replica(Generic[P]):
         if merge is None or not merge.merged.done():
             return
         self._merge = None
-        state = self._applied.states.get(merge.origin.store)
-        # For another policy the merged facts have the wrong indexes; another store has other facts.
-        if state is None or state.number != merge.origin.number:
-            return
-        if state.policy is merge.origin.policy:
-            facts = state.facts.rebased(merge.merged.result(), merge.origin.facts)
+        merged, origin = merge.merged.result()
+        state = self._grown(origin)
+        if state is not None:
+            facts = done(state.facts.rebasing(merged, origin.facts), self.pulse.beat)
             states = {**self._applied.states, state.store: replace(state, facts=facts)}
             self._applied = replace(self._applied, states=states)
 

@@ -19,6 +19,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import Revision
 from authz_service.facts.snapshot import FactSnapshot
+from authz_service.facts.work import done
 
 POLICY = """
 actor User {}
@@ -89,7 +90,7 @@ class Kept:
         self.expiries = self.expiries.after(batch)
 
     def merge(self) -> None:
-        self.facts = self.facts.rebased(self.facts.merged(), self.facts)
+        self.facts = done(self.facts.rebasing(self.facts.merged(), self.facts))
         if self.revision % 2:
             self.expiries = Expiries(
                 {each: at for each, at in self.stored.items() if at is not None}

@@ -16,6 +16,7 @@ from authz_service.facts.ids import Ids
 from authz_service.facts.revision import Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value, boolean, integer, string
+from authz_service.facts.work import done
 
 REFUSED = {string("no"), Value("Doc", "no"), integer(7)}
 TYPES = ("User", "Doc", "String", "Integer", "Boolean", "Unheard")
@@ -213,7 +214,7 @@ class SnapshotModel(RuleBasedStateMachine):
 
     @rule()
     def end_to_merge(self) -> None:
-        self.move(self.snapshot.rebased(self.merging.merged(), self.merging), self.model)
+        self.move(done(self.snapshot.rebasing(self.merging.merged(), self.merging)), self.model)
         self.merging = self.snapshot
 
     @rule(which=st.sampled_from([0, 1]))

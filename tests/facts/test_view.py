@@ -84,7 +84,7 @@ def test_what_was_merged_may_have_changed_again_meanwhile() -> None:
     added, removed = fact("likes", "a", "c"), fact("likes", "a", "b")
     origin = STORED.changed({added: True, removed: False})
     later = origin.changed({added: False, removed: True})
-    rebased = later.rebased(origin.merged(), origin)
+    rebased = done(later.rebasing(origin.merged(), origin))
 
     assert set(rebased) == set(STORED)
     view = rebased.view(DEMAND)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Queue
+from threading import Event
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,6 +18,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value
 from authz_service.facts.work import done
+from authz_service.replica import replica as replica_module
 from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store.fact_store import FactStore
 from authz_service.store.reading import RevisionUnreadable
@@ -466,6 +468,31 @@ def test_a_merge_is_taken_over_with_what_was_written_meanwhile(
     assert tagged(indexed) == {Value("User", name) for name in ("alice", "carol", "dave")}
     assert (state.revision, indexed._merge) == (4, None)
     assert set(before.facts) == {tag("alice"), tag("bob"), tag("carol")}
+
+
+@pytest.mark.parametrize("times", [0, 3])
+def test_an_import_during_a_merge_does_not_keep_the_process_from_giving_signs_of_life(
+    indexed: Replica[Demand], store: FactStore, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(replica_module, "_TIMES_ADDED", times)
+    begin = Event()
+    indexed._merging.submit(begin.wait)
+    insert(store, "alice", "bob", "carol")
+    indexed.catch_up()
+    names = [f"user {number}" for number in range(3000)]
+    insert(store, *names)
+    write(store, "default", [Delete(tag("bob"))])
+    indexed.catch_up()
+    begin.set()
+    merge_ends(indexed)
+    assert indexed._merge is not None
+    _, origin = indexed._merge.merged.result()
+    # What was written meanwhile is added beside; else it takes time here, which is not silence.
+    assert origin.revision == (indexed.revision if times else 2)
+    before = indexed.pulse.beats
+    indexed._finish_merge()
+    assert times or indexed.pulse.beats > before + 10
+    assert tagged(indexed) == {Value("User", name) for name in ("alice", "carol", *names)}
 
 
 def test_a_merge_for_another_policy_is_not_taken_over(
