@@ -73,6 +73,9 @@ async def keep_checkpoint(
                 _log.info("checkpoint written", revision=replica.revision)
         except StoreUnavailable as error:
             _log.warning("checkpoint put off", cause=error.message)
+        # What ended here would never be done again, and nobody would notice.
+        except Exception as error:  # noqa: BLE001
+            _log.error("checkpoint failed", exc_info=error)
         pause = max(_LOOK_SECONDS, _TIMES_ITS_TIME_HERE * (time.monotonic() - start))
 
 

@@ -73,6 +73,6 @@ class Keeping:
 
 @pytest.mark.usefixtures("_at_once")
 def test_what_keeps_checkpoints_goes_on_until_it_is_stopped() -> None:
-    keeping = Keeping(StoreUnavailable("away"), False, True, False)
+    keeping = Keeping(StoreUnavailable("away"), ValueError("a defect"), False, True, False)
     asyncio.run(asyncio.wait_for(keep_checkpoint(keeping, keeping.stopped), 10))
     assert keeping.outcomes == []
