@@ -264,6 +264,11 @@ class Replica(Generic[P]):
             _log.warning("checkpoint refused", cause=str(refused))
             self._applied = _NOTHING
             return False
+        # With a defect that only this way meets, no process would ever start again.
+        except Exception as error:  # noqa: BLE001
+            _log.error("checkpoint refused", exc_info=error)
+            self._applied = _NOTHING
+            return False
         _log.info("started from a checkpoint", revision=saved.revision)
         return True
 

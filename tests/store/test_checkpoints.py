@@ -336,6 +336,26 @@ def test_a_policy_that_is_understood_no_more_does_not_matter_when_there_is_anoth
     assert replica.state("default").policy.loaded == "new"
 
 
+def test_a_defect_in_what_only_a_checkpoint_needs_keeps_no_process_from_starting(
+    world: World, replica_of
+) -> None:
+    store = world.open()
+    write(store, *insert(role("ann")))
+    assert save(store)
+    store.publish("default", policy("old"), NOON)
+    store.publish("default", policy("new"), NOON)
+
+    def load_policy(files: Sequence[PolicyFile]) -> str:
+        if files[0].text == "old":
+            raise RecursionError("a defect")
+        return files[0].text
+
+    replica = replica_of(store, load_policy)
+    assert not replica.load_checkpoint()
+    replica.load()
+    assert replica.state("default").policy.loaded == "new"
+
+
 def test_those_of_another_form_stay_as_long_as_they_are_of_use(world: World) -> None:
     store = world.open()
     write(store, *insert(role("ann")))
