@@ -38,7 +38,7 @@ from authz_service.facts.policy_text import PolicyFile, PolicyVersion
 from authz_service.facts.revision import EMPTY, ConsistencyToken, Revision
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.tables import Tables
-from authz_service.facts.work import done
+from authz_service.facts.work import Work, done, done_unless_stopped
 from authz_service.replica import snapshot_file
 from authz_service.replica.pulse import GivenUp, Pulse
 from authz_service.replica.saved import (
@@ -51,7 +51,7 @@ from authz_service.replica.saved import (
 )
 from authz_service.replica.trimming import trim
 from authz_service.replica.uptime import uptime
-from authz_service.store.checkpoints import Writing
+from authz_service.store.checkpoints import Checkpoint, Writing
 from authz_service.store.fact_store import FactStore, utc_now
 from authz_service.store.head import Head
 from authz_service.store.reading import RevisionUnreadable
@@ -169,6 +169,8 @@ class Replica(Generic[P]):
         self._merging = ThreadPoolExecutor(1, "merge")
         self._is_closing = Event()
         self._merge: _Merge[P] | None = None
+        # A checkpoint that somebody was writing at the last look, or has left.
+        self._unfinished: Checkpoint | None = None
         # INVARIANT: whole. Readers take this reference once; it moves by assignment only.
         self._applied: Applied[P] = _NOTHING
 
@@ -284,12 +286,17 @@ class Replica(Generic[P]):
         Runs beside all else; `rest` is called after each part of about a millisecond, and says whether to go
         on. Raises StoreUnavailable.
         """
-        facts = sum(len(state.facts) for state in self.states())
-        if not self._store.wants_checkpoint(FORM, facts):
+        applied, left = self._applied, self._unfinished
+        facts = sum(len(state.facts) for state in applied.states.values())
+        look = self._store.look_at_checkpoints(FORM, facts, applied.revision, left)
+        self._unfinished = look.unfinished
+        if not look.is_wanted:
             return False
-        saved = self._saved(rest)
+        saved = done_unless_stopped(self._saving(applied), rest)
+        if saved is None:
+            return False
         encoded = Encoded(saved)
-        writing = Writing(FORM, saved.incarnation, saved.revision)
+        writing = Writing(FORM, saved.incarnation, saved.revision, left)
         return self._store.write_checkpoint(writing, encoded, lambda: encoded.head, rest)
 
     def save_file(self, path: Path, rest: Callable[[], object] = lambda: None) -> None:
@@ -297,28 +304,24 @@ class Replica(Generic[P]):
 
         Raises OSError, and then the file before is there.
         """
-        snapshot_file.write(path, self._saved(rest))
+        snapshot_file.write(path, done(self._saving(self._applied), rest))
 
-    def _saved(self, rest: Callable[[], object]) -> Saved:
-        applied = self._applied
-        stores = [
-            SavedStore(
-                state.store,
-                state.number,
-                state.revision,
-                state.policy.version if state.policy else None,
-                state.expiries.all(),
-                self._gathered(state, rest),
+    def _saving(self, applied: Applied[P]) -> Work[Saved]:
+        stores = []
+        for state in applied.states.values():
+            facts = yield from self._gathering(state)
+            policy = state.policy.version if state.policy else None
+            expiries = state.expiries.all()
+            stores.append(
+                SavedStore(state.store, state.number, state.revision, policy, expiries, facts)
             )
-            for state in applied.states.values()
-        ]
         fresh_as_of = self._instant(applied.fresh_as_of)
         return Saved(applied.incarnation, applied.revision, fresh_as_of, stores)
 
-    def _gathered(self, state: StoreState[P], rest: Callable[[], object]) -> Tables:
+    def _gathering(self, state: StoreState[P]) -> Work[Tables]:
         """Return the facts in the order in which their indexes are built in the shortest time."""
         demand = self._demand_of(state.policy.loaded) if state.policy else None
-        return done(state.facts.gathering(demand.gathering() if demand else {}), rest)
+        return state.facts.gathering(demand.gathering() if demand else {})
 
     def _check(self, saved: Saved, head: Head) -> None:
         """Raise SnapshotRefused unless the log leads from `saved` to the head."""

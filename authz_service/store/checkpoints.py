@@ -12,7 +12,7 @@ Rule 3: it is read only where the log goes on from it, and where that is shorter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
 from authz_service.facts.revision import Revision
 from authz_service.store import tables
@@ -32,6 +32,9 @@ _RENEWED_AFTER: Final = 1 / 8
 _USED_UP_TO: Final = 1 / 2
 """... and it is of no use if the log has more than that."""
 
+_LEAST_BYTES: Final = 15 * _FEWEST_FACTS
+"""One that has fewer, as most of its facts are gone, is renewed as if it had these."""
+
 _TIDIED_AT_ONCE: Final = 8
 
 _TABLE: Final = tables.checkpoints.c
@@ -42,6 +45,13 @@ class Checkpoint(NamedTuple):
 
     revision: Revision
     size: int
+
+
+class Look(NamedTuple):
+    """Whether there should be another checkpoint, and the newest one if it is not whole."""
+
+    is_wanted: bool
+    unfinished: Checkpoint | None
 
 
 def read(connection: Connection, form: int) -> bytes | None:
@@ -55,14 +65,32 @@ def read(connection: Connection, form: int) -> bytes | None:
     return b"".join(connection.scalars(pieces.order_by(_TABLE.piece)))
 
 
-def is_wanted(connection: Connection, form: int, facts: int) -> bool:
-    """Say whether it is time for another one, of so many facts. What was begun counts like what is whole."""
-    found = _newest(connection, form, is_whole=False)
-    if found is None:
+def look(
+    connection: Connection, form: int, facts: int, revision: Revision, left: Checkpoint | None
+) -> Look:
+    """Say whether a copy of so many facts at `revision` should become one.
+
+    While somebody writes one it should not. Whoever wrote what was unfinished at the look before, `left`, is
+    gone if that is as it was.
+    """
+    newest = _newest(connection, form, is_whole=False)
+    whole = _newest(connection, form, is_whole=True)
+    unfinished = None if newest == whole else newest
+    is_wanted = unfinished == left and _is_wanted(connection, whole, facts, revision)
+    return Look(is_wanted, unfinished)
+
+
+def _is_wanted(
+    connection: Connection, newest: Checkpoint | None, facts: int, revision: Revision
+) -> bool:
+    if newest is None:
         return facts >= _FEWEST_FACTS
-    if found.revision < read_head(connection).compacted_to:
+    if newest.revision >= revision:
+        return False
+    if newest.revision < read_head(connection).compacted_to:
         return True
-    return _log_bytes(connection, found.revision) > found.size * _RENEWED_AFTER
+    size = max(newest.size, _LEAST_BYTES)
+    return _log_bytes(connection, newest.revision) > size * _RENEWED_AFTER
 
 
 def _newest(connection: Connection, form: int, *, is_whole: bool) -> Checkpoint | None:
@@ -90,17 +118,31 @@ def _log_bytes(connection: Connection, revision: Revision) -> int:
 class Writing:
     """The jobs that write one checkpoint of `form`: `begin` once, `add` for each further piece, then `finish`.
 
-    Each says whether to go on: not if another process is at one as new, or another life has begun.
+    Each says whether to go on: not if another process is at one as new, or another life has begun. What was
+    `left` unfinished is cleared away before: `clear` until it says that there is no more.
     """
 
-    def __init__(self, form: int, incarnation: str, revision: Revision) -> None:
+    def __init__(
+        self, form: int, incarnation: str, revision: Revision, left: Checkpoint | None = None
+    ) -> None:
         self._form = form
         self._incarnation = incarnation
         self._revision = revision
+        self._left = left
         self._pieces = 0
+
+    def clear(self, pack: Pack) -> bool:
+        """Remove some of what was left; say whether there may be more."""
+        if self._left is None:
+            return False
+        is_left = (_TABLE.form == self._form) & (_TABLE.revision == self._left.revision)
+        return _remove_some(pack, is_left)
 
     def begin(self, pack: Pack, piece: bytes) -> bool:
         """Write the first piece behind the beginning."""
+        # A copy of what the database has lost, without another life, is one of nothing.
+        if self._revision > pack.revision:
+            return False
         as_new = select(_TABLE.piece).where(
             _TABLE.form == self._form, _TABLE.revision >= self._revision
         )
@@ -110,7 +152,7 @@ class Writing:
 
     def add(self, pack: Pack, piece: bytes) -> bool:
         """Write the next piece."""
-        if pack.incarnation != self._incarnation:
+        if not self._may_go_on(pack):
             return False
         self._pieces += 1
         self._insert(pack, self._pieces, piece)
@@ -118,9 +160,7 @@ class Writing:
 
     def finish(self, pack: Pack, beginning: bytes) -> bool:
         """Make it whole."""
-        own = _TABLE.form == self._form, _TABLE.revision == self._revision
-        count = pack.connection.scalar(select(func.count()).where(*own))
-        if pack.incarnation != self._incarnation or count != self._pieces:
+        if not self._may_go_on(pack):
             return False
         self._insert(pack, 0, beginning)
         return True
@@ -132,15 +172,13 @@ class Writing:
             (_TABLE.form == self._form) & (_TABLE.revision < self._revision),
             _TABLE.revision < pack.compacted_to,
         )
-        keys = select(_TABLE.form, _TABLE.revision, _TABLE.piece).where(is_old)
-        found = pack.connection.execute(keys.limit(_TIDIED_AT_ONCE)).all()
-        for form, revision, piece in found:
-            pack.connection.execute(
-                delete(tables.checkpoints).where(
-                    _TABLE.form == form, _TABLE.revision == revision, _TABLE.piece == piece
-                )
-            )
-        return len(found) == _TIDIED_AT_ONCE
+        return _remove_some(pack, is_old)
+
+    def _may_go_on(self, pack: Pack) -> bool:
+        """Say whether all that was written is there, and nothing of others: they may have taken it for left."""
+        own = _TABLE.form == self._form, _TABLE.revision == self._revision
+        count = pack.connection.scalar(select(func.count()).where(*own))
+        return pack.incarnation == self._incarnation and count == self._pieces
 
     def _insert(self, pack: Pack, piece: int, body: bytes) -> None:
         pack.connection.execute(
@@ -148,6 +186,19 @@ class Writing:
                 form=self._form, revision=self._revision, piece=piece, body=body
             )
         )
+
+
+def _remove_some(pack: Pack, condition: ColumnElement[bool]) -> bool:
+    """Remove some of the pieces that meet `condition`; say whether there may be more."""
+    keys = select(_TABLE.form, _TABLE.revision, _TABLE.piece).where(condition)
+    found = pack.connection.execute(keys.limit(_TIDIED_AT_ONCE)).all()
+    for form, revision, piece in found:
+        pack.connection.execute(
+            delete(tables.checkpoints).where(
+                _TABLE.form == form, _TABLE.revision == revision, _TABLE.piece == piece
+            )
+        )
+    return len(found) == _TIDIED_AT_ONCE
 
 
 def in_pieces(some: Iterable[bytes]) -> Iterator[bytes]:

@@ -410,10 +410,15 @@ class FactStore:
                 found = checkpoints.read(connection, form)
         return found
 
-    def wants_checkpoint(self, form: int, facts: int) -> bool:
-        """Say whether there should be another checkpoint, of so many facts."""
+    def look_at_checkpoints(
+        self, form: int, facts: int, revision: Revision, left: checkpoints.Checkpoint | None = None
+    ) -> checkpoints.Look:
+        """Say whether a copy of so many facts at `revision` should become another checkpoint.
+
+        `left` is what was found unfinished at the look before, long ago.
+        """
         with self._database.reading() as connection:
-            return checkpoints.is_wanted(connection, form, facts)
+            return checkpoints.look(connection, form, facts, revision, left)
 
     def write_checkpoint(
         self,
@@ -424,12 +429,14 @@ class FactStore:
     ) -> bool:
         """Write a checkpoint: the bytes of `pieces`, and before them the `beginning`, asked for at the end.
 
-        `rest` is called between its transactions, and says whether to go on. Returns whether it is whole now;
-        what is there of one that is not is removed with the next.
+        `rest` is called before each piece, and says whether to go on. Returns whether it is whole now; what is
+        there of one that is not is removed with the next.
         """
+        while rest() and self._committer.submit(writing.clear).result():
+            pass
         step = writing.begin
         for piece in checkpoints.in_pieces(pieces):
-            if not self._committer.submit(partial(step, piece=piece)).result() or not rest():
+            if not rest() or not self._committer.submit(partial(step, piece=piece)).result():
                 return False
             step = writing.add
         if not self._committer.submit(partial(writing.finish, beginning=beginning())).result():
