@@ -137,9 +137,10 @@ class Freshness:
             return state, committed_at
         # What was committed by then, by whomever, is to be here.
         applied = await self.reached(store, FullyConsistent(), None)
-        revision = await self._past.revision_at(demand.instant)
-        token = applied.state(store).token._replace(revision=revision)
-        # A write has its time before it is committed, so this one may be newer than what was applied.
+        incarnation, revision = await self._past.position_at(demand.instant)
+        token = ConsistencyToken(incarnation, applied.state(store).number, revision)
+        # A write has its time before it is committed, so this one may be newer than what was applied; or of
+        # another life.
         applied = await self.reached(store, AtLeastAsFresh((token,)), None)
         state, _ = await self._past.at(token, applied.state(store))
         return state, demand.instant

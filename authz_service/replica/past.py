@@ -81,9 +81,12 @@ class PastStates(Generic[P]):
             making.add_done_callback(partial(self._made, token))
         return await asyncio.shield(making)
 
-    async def revision_at(self, instant: Instant) -> Revision:
-        """Return the last revision that was committed at `instant` or before. Raises Compacted."""
-        return await self._run(partial(self._store.revision_at, instant))
+    async def position_at(self, instant: Instant) -> tuple[str, Revision]:
+        """Return the life of the database, and its last revision that was committed at `instant` or before.
+
+        Raises Compacted.
+        """
+        return await self._run(partial(self._store.position_at, instant))
 
     def forget_idle(self) -> None:
         """Let go of what nobody has asked for lately."""

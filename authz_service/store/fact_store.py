@@ -325,8 +325,13 @@ class FactStore:
 
     def revision_at(self, instant: Instant) -> Revision:
         """Return the last revision that was committed at `instant` or before. Raises Compacted."""
+        return self.position_at(instant)[1]
+
+    def position_at(self, instant: Instant) -> tuple[str, Revision]:
+        """Return the life of the database, and of it what `revision_at` returns. Raises Compacted."""
         with self._database.reading() as connection:
-            return reading.revision_at(connection, read_head(connection), instant)
+            head = read_head(connection)
+            return head.incarnation, reading.revision_at(connection, head, instant)
 
     def policy(self, store: str, version: int | None) -> PolicyVersion:
         """Return the version that `published` does. Raises what it raises."""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -290,9 +291,9 @@ def test_freshness_is_that_of_the_look_and_not_of_its_end(world: World) -> None:
 def test_a_time_at_which_a_write_had_begun(world: World) -> None:
     """The write is committed when the copy was looked at already: a state that has its revision has it."""
     began = utc_now()
-    look, written = world.store.revision_at, []
+    look, written = world.store.position_at, []
 
-    def revision_at(instant):
+    def position_at(instant):
         if not written:
             world.store._clock = lambda: began
             written.append(world.write("ann"))
@@ -306,5 +307,36 @@ def test_a_time_at_which_a_write_had_begun(world: World) -> None:
         state, _ = await freshness.past("default", Exactly(written[0]), 5)
         assert len(state.facts) == 1
 
-    world.store.revision_at = revision_at
+    world.store.position_at = position_at
+    world.run(work)
+
+
+def test_a_time_that_is_looked_up_in_another_life_of_the_database(world: World) -> None:
+    """The copy is of the life before, and so is what was made of it for a token with the same revision."""
+    world.write("ann")
+    before = world.write("bob")
+    look = world.store.position_at
+    restored = []
+
+    def position_at(instant):
+        if not restored:
+            with world.store._engine.begin() as connection:
+                for table, column in (("changes", "revision"), ("facts", "created")):
+                    connection.exec_driver_sql(f"DELETE FROM {table} WHERE {column} > 1")
+                connection.exec_driver_sql("UPDATE stores SET revision = 1")
+                connection.exec_driver_sql("UPDATE head SET revision = 1")
+            world.store.begin_life()
+            restored.append(world.write("cyd"))
+        return look(instant)
+
+    async def work(freshness: Freshness):
+        await freshness.past("default", Exactly(before), 5)
+        state, _ = await freshness.past(
+            "default", AsOf(instant_of(utc_now() + timedelta(seconds=1))), 20
+        )
+        assert restored[0].revision == before.revision
+        assert state.token == restored[0]
+        assert {fact.args[0].id for fact in state.facts} == {"ann", "cyd"}
+
+    world.store.position_at = position_at
     world.run(work)
