@@ -30,7 +30,10 @@ _RENEWED_AFTER: Final = 1 / 8
 """There is to be a new one once the log since has that share of its bytes ..."""
 
 _USED_UP_TO: Final = 1 / 2
-"""... and it is of no use if the log has more than that."""
+"""... and it is of no use if the log has more than that, ..."""
+
+_ROW_BYTES: Final = 300
+"""... where each row of it, mostly a revision, takes as long as so many bytes of large ones."""
 
 _LEAST_BYTES: Final = 15 * _FEWEST_FACTS
 """One that has fewer, as most of its facts are gone, is renewed as if it had these."""
@@ -59,7 +62,7 @@ def read(connection: Connection, form: int) -> bytes | None:
     found = _newest(connection, form, is_whole=True)
     if found is None or found.revision < read_head(connection).compacted_to:
         return None
-    if _log_bytes(connection, found.revision) > found.size * _USED_UP_TO:
+    if _log_bytes(connection, found.revision, _ROW_BYTES) > found.size * _USED_UP_TO:
         return None
     pieces = select(_TABLE.body).where(_TABLE.form == form, _TABLE.revision == found.revision)
     return b"".join(connection.scalars(pieces.order_by(_TABLE.piece)))
@@ -107,12 +110,11 @@ def _newest(connection: Connection, form: int, *, is_whole: bool) -> Checkpoint 
     return None if row is None else Checkpoint(Revision(row[0]), int(row[1]))
 
 
-def _log_bytes(connection: Connection, revision: Revision) -> int:
+def _log_bytes(connection: Connection, revision: Revision, for_each_row: int = 0) -> int:
     log = tables.changes.c
-    found = connection.scalar(
-        select(func.sum(func.length(log.body))).where(log.revision > revision)
-    )
-    return int(found or 0)
+    query = select(func.sum(func.length(log.body)), func.count()).where(log.revision > revision)
+    size, rows = connection.execute(query).one()
+    return int(size or 0) + int(rows) * for_each_row
 
 
 class Writing:

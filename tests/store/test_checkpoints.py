@@ -341,6 +341,25 @@ def test_it_is_not_used_where_reading_the_facts_takes_less(
     assert replica.states() == ()
 
 
+def test_small_writes_take_longer_than_their_bytes(world: World, monkeypatch) -> None:
+    store = world.open()
+    write(store, *insert(*(role(f"user {number}") for number in range(100))))
+    assert save(store)
+    size = len(content(store) or b"")
+    monkeypatch.setattr(checkpoints, "_USED_UP_TO", 1)
+    written = 0
+    while content(store) is not None:
+        write(store, *insert(role(f"later {written}")))
+        written += 1
+    with store._engine.connect() as connection:
+        log = connection.scalar(
+            select(func.sum(func.length(tables.changes.c.body))).where(
+                tables.changes.c.revision > 1
+            )
+        )
+    assert log < size < log + written * checkpoints._ROW_BYTES
+
+
 def damage(store: FactStore) -> None:
     table = tables.checkpoints.c
     with store._database.writing() as connection:
