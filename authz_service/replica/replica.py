@@ -295,7 +295,7 @@ class Replica(Generic[P]):
         saved = done_unless_stopped(self._saving(applied), rest)
         if saved is None:
             return False
-        encoded = Encoded(saved)
+        encoded = Encoded(saved, rest)
         writing = Writing(FORM, saved.incarnation, saved.revision, left)
         return self._store.write_checkpoint(writing, encoded, lambda: encoded.head, rest)
 
@@ -304,7 +304,8 @@ class Replica(Generic[P]):
 
         Raises OSError, and then the file before is there.
         """
-        snapshot_file.write(path, done(self._saving(self._applied), rest))
+        saved = done(self._saving(self._applied), rest)
+        snapshot_file.write(path, saved, rest)
 
     def _saving(self, applied: Applied[P]) -> Work[Saved]:
         stores = []

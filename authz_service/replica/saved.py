@@ -14,10 +14,10 @@ import json
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
+from itertools import islice, repeat
 from operator import and_, rshift
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ HEAD_BYTES: Final = _HEAD.size
 _LENGTH: Final = struct.Struct("<Q")
 _BETWEEN: Final = "\x1e"
 _PART: Final = 4096
+_EXPIRIES: Final = 256
 _INTEGERS: Final = 0
 _MIXED: Final = -1
 
@@ -70,15 +71,19 @@ class Saved:
 
 
 class Encoded:
-    """The bytes of `saved`: go through its pieces once, and then ask for the `head` that stands before them."""
+    """The bytes of `saved`: go through its pieces once, and then ask for the `head` that stands before them.
 
-    def __init__(self, saved: Saved) -> None:
+    `rest` is called between parts of about a millisecond of what is done before the first piece.
+    """
+
+    def __init__(self, saved: Saved, rest: Callable[[], object] = lambda: None) -> None:
         self._saved = saved
+        self._rest = rest
         self._checksum = hashlib.blake2b(digest_size=32)
         self._length = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        for part in _parts(self._saved):
+        for part in _parts(self._saved, self._rest):
             for piece in (_LENGTH.pack(len(part)), part):
                 self._checksum.update(piece)
                 self._length += len(piece)
@@ -119,10 +124,10 @@ def _split(body: memoryview) -> Iterator[memoryview]:
         start += length
 
 
-def _parts(saved: Saved) -> Iterator[bytes]:
+def _parts(saved: Saved, rest: Callable[[], object]) -> Iterator[bytes]:
     """Yield the parts, the description first."""
     # What is listed here is frozen; ids go on growing, and `described` has what there was.
-    described: list[Any] = []
+    described: list[str] = []
     parts: list[Callable[[], bytes]] = []
     for store in saved.stores:
         types, tables = [], []
@@ -133,34 +138,48 @@ def _parts(saved: Saved) -> Iterator[bytes]:
         for (predicate, arity), rows in store.facts.by_signature.items():
             kinds = []
             for column in rows.columns:
-                kind, pieces = _column_parts(column)
+                kind, pieces = _column_parts(column, rest)
                 kinds.append([kind, column.codes.typecode])
                 parts += pieces
             tables.append([predicate, arity, len(rows), kinds])
-        described.append(_described(store, types, tables))
+        described.append(_described(store, types, tables, rest))
     head = {
         "incarnation": saved.incarnation,
         "revision": saved.revision,
         "fresh_as_of": saved.fresh_as_of,
         "order": sys.byteorder,
-        "stores": described,
     }
-    yield json.dumps(head, ensure_ascii=False).encode()
+    yield _with_list(head, "stores", described).encode()
     for part in parts:
         yield part()
 
 
-def _described(store: SavedStore, types: list[Any], tables: list[Any]) -> dict[str, Any]:
+def _described(
+    store: SavedStore, types: list[Any], tables: list[Any], rest: Callable[[], object]
+) -> str:
     policy = store.policy
-    return {
+    described = {
         "name": store.name,
         "number": store.number,
         "revision": store.revision,
         "policy": policy and [policy.version, policy.files, policy.published_at.isoformat()],
-        "expiries": [[at, *fact] for fact, at in store.expiries.items()],
         "types": types,
         "tables": tables,
     }
+    return _with_list(described, "expiries", _expiries(store.expiries, rest))
+
+
+def _with_list(some: Mapping[str, Any], name: str, items: Iterable[str]) -> str:
+    """Return `some` in JSON, and in it a list of what is JSON already."""
+    return f'{json.dumps(some, ensure_ascii=False)[:-1]}, "{name}": [{", ".join(items)}]}}'
+
+
+def _expiries(expiries: Mapping[Fact, Instant], rest: Callable[[], object]) -> Iterator[str]:
+    """Yield them in JSON, in parts, as no other thread runs meanwhile."""
+    entries = iter(expiries.items())
+    while some := list(islice(entries, _EXPIRIES)):
+        yield json.dumps([[at, *fact] for fact, at in some], ensure_ascii=False)[1:-1]
+        rest()
 
 
 def _joined(texts: Sequence[str]) -> bytes:
@@ -171,7 +190,9 @@ def _joined(texts: Sequence[str]) -> bytes:
     )
 
 
-def _column_parts(column: Column) -> tuple[int, list[Callable[[], bytes]]]:
+def _column_parts(
+    column: Column, rest: Callable[[], object]
+) -> tuple[int, list[Callable[[], bytes]]]:
     """Return the type of all ids of a column or _MIXED, and what makes the parts of it."""
     types, numbers = array("I"), array("q")
     for start in range(0, len(column.ids), _PART):
@@ -184,6 +205,7 @@ def _column_parts(column: Column) -> tuple[int, list[Callable[[], bytes]]]:
                 is_integer = id_ >= FIRST_INTEGER
                 types.append(_INTEGERS if is_integer else id_ >> TYPE_SHIFT)
                 numbers.append(id_ - INTEGER_ZERO if is_integer else id_ & ((1 << TYPE_SHIFT) - 1))
+        rest()
     kinds = set(types)
     kind = kinds.pop() if len(kinds) == 1 else _MIXED
     parts = [column.codes.tobytes, numbers.tobytes]

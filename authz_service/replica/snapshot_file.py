@@ -12,14 +12,17 @@ from pathlib import Path
 from authz_service.replica.saved import HEAD_BYTES, Encoded, Saved, decoded
 
 
-def write(path: Path, saved: Saved) -> None:
-    """Make `saved` the content of the file, unless another process does this at this moment. Raises OSError."""
+def write(path: Path, saved: Saved, rest: Callable[[], object] = lambda: None) -> None:
+    """Make `saved` the content of the file, unless another process does this at this moment. Raises OSError.
+
+    `rest` is that of `Encoded`.
+    """
     with open(f"{path}.lock", "ab") as lock:  # noqa: PTH123 - a name beside `path`, not below it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        _write(path, Encoded(saved))
+        _write(path, Encoded(saved, rest))
 
 
 def _write(path: Path, encoded: Encoded) -> None:

@@ -1,5 +1,6 @@
 """The snapshot file: what is written is read, whole; anything else is refused, with the reason."""
 
+import json
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from authz_service.facts.tables import Tables
 from authz_service.facts.value import Value, integer
 from authz_service.replica import snapshot_file
 from authz_service.replica.replica import NEVER_FRESH, Replica
-from authz_service.replica.saved import Saved, SavedStore, SnapshotRefused
+from authz_service.replica.saved import Encoded, Saved, SavedStore, SnapshotRefused
 from authz_service.store import fact_store
 from authz_service.store.fact_store import FactStore
 
@@ -386,3 +387,22 @@ def test_a_policy_that_is_understood_no_more_is_no_start_while_the_database_may_
     monkeypatch.setattr(FactStore, "head", head)
     with pytest.raises(EngineUnsupported):
         Replica(store, load_policy).load_file(path)
+
+
+def test_no_other_thread_waits_long_for_one_that_encodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the interpreter does in one step is small, and between such steps is a rest."""
+    many = frozenset(tag(str(number)) for number in range(10_000))
+    store = one_store(many, dict.fromkeys(many, Instant(9)))
+    sizes: list[int] = []
+    dumps = json.dumps
+
+    def counted(*args: object, **options: bool) -> str:
+        made = dumps(*args, **options)
+        sizes.append(len(made))
+        return made
+
+    monkeypatch.setattr(json, "dumps", counted)
+    rests: list[int] = []
+    encoded = b"".join(Encoded(saved(store), lambda: rests.append(len(sizes))))
+    assert max(sizes) < len(encoded) / 10
+    assert len(rests) > len(many) / 256
