@@ -12,7 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from authz_service.engine.engines import LoadedPolicy
-from authz_service.errors import DeadlinePassed, ReplicaBehind
+from authz_service.errors import (
+    DeadlinePassed,
+    ReplicaBehind,
+    RevisionUnknown,
+    TokenOfAnotherStore,
+)
 from authz_service.facts.instant import Instant
 from authz_service.facts.revision import ConsistencyToken
 from authz_service.replica.follower import Follower
@@ -141,7 +146,11 @@ class Freshness:
         token = ConsistencyToken(incarnation, applied.state(store).number, revision)
         # A write has its time before it is committed, so this one may be newer than what was applied; or of
         # another life.
-        applied = await self.reached(store, AtLeastAsFresh((token,)), None)
+        try:
+            applied = await self.reached(store, AtLeastAsFresh((token,)), None)
+        except TokenOfAnotherStore:
+            message = f"the store `{store}` was made anew after that time"
+            raise RevisionUnknown(message) from None
         state, _ = await self._past.at(token, applied.state(store))
         return state, demand.instant
 

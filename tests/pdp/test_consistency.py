@@ -340,3 +340,24 @@ def test_a_time_that_is_looked_up_in_another_life_of_the_database(world: World) 
 
     world.store.position_at = position_at
     world.run(work)
+
+
+def test_a_time_before_the_store_was_made_anew(world: World) -> None:
+    """That happens while the question is answered, which names no token that could be another store's."""
+    world.store.create_store("other")
+    look = world.store.position_at
+
+    async def work(freshness: Freshness):
+        loop = asyncio.get_running_loop()
+
+        def position_at(instant):
+            world.store.delete_store("other")
+            world.store.create_store("other")
+            asyncio.run_coroutine_threadsafe(world.follower.catch_up(), loop).result(20)
+            return look(instant)
+
+        world.store.position_at = position_at
+        with pytest.raises(RevisionUnknown, match="made anew"):
+            await freshness.past("other", AsOf(instant_of(utc_now())), 20)
+
+    world.run(work)
