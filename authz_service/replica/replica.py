@@ -297,7 +297,10 @@ class Replica(Generic[P]):
             return False
         encoded = Encoded(saved, rest)
         writing = Writing(FORM, saved.incarnation, saved.revision, left)
-        return self._store.write_checkpoint(writing, encoded, lambda: encoded.head, rest)
+        is_whole = self._store.write_checkpoint(writing, encoded, lambda: encoded.head, rest)
+        if is_whole:
+            _log.info("checkpoint written", revision=saved.revision)
+        return is_whole
 
     def save_file(self, path: Path, rest: Callable[[], object] = lambda: None) -> None:
         """Write the snapshot file. Runs beside all else, with a `rest` after each part of about a millisecond.

@@ -69,8 +69,7 @@ async def keep_checkpoint(
     while not await has_stopped(stopped, pause * (0.5 + chance() / 2)):
         start = time.monotonic()
         try:
-            if await asyncio.to_thread(replica.save_checkpoint, _resting(stopped)):
-                _log.info("checkpoint written", revision=replica.revision)
+            await asyncio.to_thread(replica.save_checkpoint, _resting(stopped))
         except StoreUnavailable as error:
             _log.warning("checkpoint put off", cause=error.message)
         # What ended here would never be done again, and nobody would notice.

@@ -8,7 +8,6 @@ import pytest
 from examples import cases, fact_lines, policy_text
 
 from authz_service.errors import StoreUnavailable
-from authz_service.facts.revision import Revision
 from authz_service.replica.replica import Replica
 from authz_service.replica.saved import FORM
 from authz_service.server import snapshots
@@ -53,8 +52,6 @@ def test_a_server_starts_from_the_checkpoint_of_another(start, tmp_path, monkeyp
 
 class Keeping:
     """What `keep_checkpoint` sees of a replica: saves fail, or say whether they were of use."""
-
-    revision = Revision(7)
 
     def __init__(self, *outcomes: bool | Exception) -> None:
         self.outcomes = list(outcomes)
