@@ -24,7 +24,7 @@ _REST_SECONDS = 0.005
 _SECONDS = 60.0
 _TIMES_ITS_TIME = 15
 
-_FIRST_LOOK_SECONDS = 10.0
+_FIRST_LOOK_SECONDS = 60.0
 _LOOK_SECONDS = 20.0
 _TIMES_ITS_TIME_HERE = 3
 """As a checkpoint is of no use if too much was written since."""

@@ -213,7 +213,14 @@ def _slow(
     delay, window = times
     quiet, slow = Steady(patient), Steady(patient)
     late, most_connections = float("-inf"), 0
-    _wait_once(patient)
+    # What is kept for the next time (connections of the pool, threads) was needed once, and is not left behind.
+    proxy.delay = delay
+    _ask_for(Steady(patient), window)
+    with ThreadPoolExecutor(_WAITERS) as threads:
+        for _ in range(_WAITERS):
+            threads.submit(_wait_once, patient)
+    proxy.delay = 0.0
+    _until_fresh(patient)
     before = _held(patient)
     for number in range(rounds):
         proxy.delay = 0.0
