@@ -167,7 +167,8 @@ def write_copies(place: Place) -> float:
     size = place.snapshot.stat().st_size / 2**20
     print(f"\nthe snapshot file: written in {seconds:.2f} s of CPU, {size:.1f} MiB")
     start = time.process_time()
-    if not replica.save_checkpoint(lambda: True):
+    write = replica.due_checkpoint()
+    if write is None or not write(lambda: True):
         raise RuntimeError("no checkpoint was written")
     seconds = time.process_time() - start
     replica.close()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Generic, TypeVar
@@ -280,18 +281,21 @@ class Replica(Generic[P]):
         trim()
         self.catch_up()
 
-    def save_checkpoint(self, rest: Callable[[], bool]) -> bool:
-        """Write a checkpoint, if there should be another one; return whether that was done.
+    def due_checkpoint(self) -> Callable[[Callable[[], bool]], bool] | None:
+        """Return what writes another checkpoint and says whether it did, or None if there should not be one.
 
-        Runs beside all else; `rest` is called after each part of about a millisecond, and says whether to go
-        on. Raises StoreUnavailable.
+        Call it beside all else with a `rest`, which is called after each part of about a millisecond and says
+        whether to go on. Both raise StoreUnavailable.
         """
         applied, left = self._applied, self._unfinished
         facts = sum(len(state.facts) for state in applied.states.values())
         look = self._store.look_at_checkpoints(FORM, facts, applied.revision, left)
         self._unfinished = look.unfinished
-        if not look.is_wanted:
-            return False
+        return partial(self._save_checkpoint, applied, left) if look.is_wanted else None
+
+    def _save_checkpoint(
+        self, applied: Applied[P], left: Checkpoint | None, rest: Callable[[], bool]
+    ) -> bool:
         saved = done_unless_stopped(self._saving(applied), rest)
         if saved is None:
             return False

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -161,6 +162,9 @@ class Server:
             partial(failed_tests, settings.evaluation_steps),
         )
         self._stopped = asyncio.Event()
+        # One for all: while the database is slow, what looks at it now and then waits in one thread, with one
+        # connection.
+        self._looking = ThreadPoolExecutor(1, "upkeep")
         self._was_fresh = True
         self._beside: list[asyncio.Task[None]] = []
         self._server: aio.Server | None = None
@@ -241,7 +245,7 @@ class Server:
             asyncio.create_task(self._follower.follow(self._stopped)),
             asyncio.create_task(self._keep_up()),
             asyncio.create_task(self._tell_health()),
-            asyncio.create_task(keep_checkpoint(self._replica, self._stopped)),
+            asyncio.create_task(keep_checkpoint(self._replica, self._looking, self._stopped)),
         ]
         file = self._settings.snapshot_file
         if file is not None:
@@ -270,6 +274,7 @@ class Server:
             if ended is not None:
                 _log.error("what runs beside the requests has failed", exc_info=ended)
         await self._pap.close()
+        self._looking.shutdown()
         self._follower.close()
         self._past.close()
         self._pdp.close()
@@ -305,7 +310,8 @@ class Server:
 
     async def _keep_up(self) -> None:
         """Do beside the requests what is to be done again and again, until the server stops."""
-        upkeep = Upkeep(self._store, timedelta(days=self._settings.history_days))
+        kept = timedelta(days=self._settings.history_days)
+        upkeep = Upkeep(self._store, kept, self._looking)
         while not await has_stopped(self._stopped, UPKEEP_SECONDS):
             await upkeep.run()
 

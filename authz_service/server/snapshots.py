@@ -9,6 +9,7 @@ time only.
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from random import random
 
@@ -59,17 +60,24 @@ async def _write(
 
 
 async def keep_checkpoint(
-    replica: Replica[P], stopped: asyncio.Event, chance: Callable[[], float] = random
+    replica: Replica[P],
+    looking: Executor,
+    stopped: asyncio.Event,
+    chance: Callable[[], float] = random,
 ) -> None:
     """Write a checkpoint whenever there should be another one, until `stopped` is set.
 
-    `chance` returns a number from 0 to 1, another one in each process, so that not all look at one moment.
+    Whether there should be is found out in `looking`. `chance` returns a number from 0 to 1, another one in
+    each process, so that not all look at one moment.
     """
     pause = _FIRST_LOOK_SECONDS
     while not await has_stopped(stopped, pause * (0.5 + chance() / 2)):
         start = time.monotonic()
         try:
-            await asyncio.to_thread(replica.save_checkpoint, _resting(stopped))
+            loop = asyncio.get_running_loop()
+            write = await loop.run_in_executor(looking, replica.due_checkpoint)
+            if write is not None:
+                await asyncio.to_thread(write, _resting(stopped))
         except StoreUnavailable as error:
             _log.warning("checkpoint put off", cause=error.message)
         # What ended here would never be done again, and nobody would notice.

@@ -5,6 +5,7 @@ Decisions do not depend on it. Every process does it; what one has done, the oth
 
 import asyncio
 import time
+from concurrent.futures import Executor
 from datetime import timedelta
 
 import structlog
@@ -21,21 +22,25 @@ _log = structlog.get_logger("authz.upkeep")
 
 
 class Upkeep:
-    """What is due of it, at each `run`."""
+    """What is due of it, at each `run`, is done in `thread`."""
 
-    def __init__(self, store: FactStore, history_kept: timedelta) -> None:
+    def __init__(self, store: FactStore, history_kept: timedelta, thread: Executor) -> None:
         self._store = store
+        self._thread = thread
         self._history_kept = history_kept
         self._compacted_at = time.monotonic()
 
     async def run(self) -> None:
         """Do what is due. What fails is tried again at the next run."""
+        loop = asyncio.get_running_loop()
         try:
-            removed = await asyncio.to_thread(self._store.remove_expired)
+            removed = await loop.run_in_executor(self._thread, self._store.remove_expired)
             if removed:
                 _log.info("removed what had expired", facts=removed)
             if time.monotonic() - self._compacted_at > _COMPACT_SECONDS:
-                reached = await asyncio.to_thread(self._store.compact, self._history_kept)
+                reached = await loop.run_in_executor(
+                    self._thread, self._store.compact, self._history_kept
+                )
                 self._compacted_at = time.monotonic()
                 _log.info("history compacted", begins_at=reached)
         except StoreUnavailable as error:

@@ -142,7 +142,8 @@ class ReplicaModel(RuleBasedStateMachine):
 
     @rule()
     def save_checkpoint(self) -> None:
-        self.replica.save_checkpoint(lambda: True)
+        if write := self.replica.due_checkpoint():
+            write(lambda: True)
 
     @rule()
     def start_from_checkpoint(self) -> None:

@@ -1,8 +1,10 @@
 """Copies of the replica that a server writes beside the requests, and what the next one starts from."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from examples import cases, fact_lines, policy_text
@@ -51,18 +53,26 @@ def test_a_server_starts_from_the_checkpoint_of_another(start, tmp_path, monkeyp
 
 
 class Keeping:
-    """What `keep_checkpoint` sees of a replica: saves fail, or say whether they were of use."""
+    """What `keep_checkpoint` sees of a replica: looks and saves that fail, or find that there is nothing to do."""
 
     def __init__(self, *outcomes: bool | Exception) -> None:
         self.outcomes = list(outcomes)
         self.stopped = asyncio.Event()
+        self.looked_in: set[str] = set()
 
-    def save_checkpoint(self, rest: Callable[[], bool]) -> bool:
+    def due_checkpoint(self) -> Callable[[Callable[[], bool]], bool] | None:
+        self.looked_in.add(threading.current_thread().name)
+        return self._write if self._next() else None
+
+    def _write(self, rest: Callable[[], bool]) -> bool:
         assert rest()
-        outcome = self.outcomes.pop(0)
-        if not self.outcomes:
+        if len(self.outcomes) == 1:
             self.stopped.set()
             assert not rest()
+        return self._next()
+
+    def _next(self) -> bool:
+        outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -70,6 +80,10 @@ class Keeping:
 
 @pytest.mark.usefixtures("_at_once")
 def test_what_keeps_checkpoints_goes_on_until_it_is_stopped() -> None:
-    keeping = Keeping(StoreUnavailable("away"), ValueError("a defect"), False, True, False)
-    asyncio.run(asyncio.wait_for(keep_checkpoint(keeping, keeping.stopped), 10))
+    away, defect = StoreUnavailable("away"), ValueError("a defect")
+    # Two looks that fail, one that finds nothing to do; and three saves, of which the last is the end.
+    keeping = Keeping(away, defect, False, *(True, away), *(True, defect), *(True, True))
+    with ThreadPoolExecutor(1, "looking") as looking:
+        asyncio.run(asyncio.wait_for(keep_checkpoint(keeping, looking, keeping.stopped), 10))
     assert keeping.outcomes == []
+    assert keeping.looked_in == {"looking_0"}

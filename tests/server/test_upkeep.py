@@ -1,6 +1,7 @@
 """Upkeep: whatever fails, it is tried again."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -24,7 +25,8 @@ class Failing:
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ValueError("a defect")])
 def test_upkeep_goes_on(error):
     store = Failing(error)
-    upkeep = Upkeep(store, timedelta(days=30))
-    for _ in range(2):
-        asyncio.run(upkeep.run())
+    with ThreadPoolExecutor(1) as thread:
+        upkeep = Upkeep(store, timedelta(days=30), thread)
+        for _ in range(2):
+            asyncio.run(upkeep.run())
     assert store.tries == 2

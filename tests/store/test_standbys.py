@@ -146,7 +146,7 @@ def test_a_checkpoint_comes_from_a_standby_that_is_there(
     monkeypatch.setattr(checkpoints, "_USED_UP_TO", 100)
     store = opened(primary, standby)
     add(store)
-    assert replica_of(store).save_checkpoint(lambda: True)
+    assert replica_of(store).due_checkpoint()(lambda: True)
     until_replayed(primary, standby)
     counted.update(standby=0, primary=0)
     replica = Replica(store, tuple)
