@@ -1,7 +1,8 @@
 """Writing facts: what each write of a request does, and what all of them do together.
 
-A fact that has expired does not count here, though it may still be stored: it is not matched, deleting it finds
-nothing, and inserting it creates it.
+A fact that has expired does not count here, though it may still be stored: no precondition finds it, inserting
+it creates it, and deleting it finds nothing; but then it is stored no more. By the clock of another machine it
+may count a little longer, and whoever deleted it was told that it is gone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -83,7 +84,7 @@ def write_facts(
         revision = pack.advance_facts(store, effects)
         for_ever = Stored(revision, None)
         for mark, fact, expires_at in effects:
-            after = None if mark is Mark.DELETED else for_ever
+            after = None if mark in (Mark.DELETED, Mark.EXPIRED) else for_ever
             if expires_at is not None:
                 after = Stored(revision, expires_at)
             pack.ledger.put(store, fact, after, revision)
@@ -131,9 +132,9 @@ class _Draft:
             case Insert():
                 return self._insert(write, f"writes[{index}]")
             case Delete():
-                return self._delete([write.fact] if self._counts(write.fact) else [])
+                return self._delete([write.fact])
             case DeleteMatching():
-                return self._delete(list(self._matching(write.pattern)))
+                return self._delete(list(self._stored(write.pattern)))
             case Replace():
                 return self._replace(write, f"writes[{index}].replace")
             case _:
@@ -144,13 +145,14 @@ class _Draft:
         found: list[Effect] = []
         for fact, after in self._touched.items():
             stored = self._ledger.stored(self._store, fact)
-            before = stored if stored is not None and stored.counts(self._instant) else None
+            counted = stored is not None and stored.counts(self._instant)
             if after is None:
-                if before is not None:
-                    found.append((Mark.DELETED, fact, None))
-            elif before is None:
+                if stored is not None:
+                    mark = Mark.DELETED if counted else Mark.EXPIRED
+                    found.append((mark, fact, None))
+            elif stored is None or not counted:
                 found.append((Mark.INSERTED, fact, after[0]))
-            elif before.expires_at != after[0]:
+            elif stored.expires_at != after[0]:
                 found.append((Mark.CHANGED, fact, after[0]))
         return found
 
@@ -168,13 +170,14 @@ class _Draft:
         return _EXISTED
 
     def _delete(self, facts: list[Fact]) -> WriteResult:
+        deleted = sum(map(self._counts, facts))
         self._touched.update(dict.fromkeys(facts))
-        outcome = WriteOutcome.DELETED if facts else WriteOutcome.MISSING
-        return WriteResult(outcome, deleted=len(facts))
+        outcome = WriteOutcome.DELETED if deleted else WriteOutcome.MISSING
+        return WriteResult(outcome, deleted=deleted)
 
     def _replace(self, replace: Replace, field: str) -> WriteResult:
         wanted = {insert.fact for insert in replace.inserts}
-        gone = self._delete([f for f in self._matching(replace.pattern) if f not in wanted])
+        gone = self._delete([f for f in self._stored(replace.pattern) if f not in wanted])
         done = [
             self._insert(insert, f"{field}.inserts[{number}]")
             for number, insert in enumerate(replace.inserts)
@@ -193,11 +196,15 @@ class _Draft:
 
     def _matching(self, pattern: AnyPattern) -> Iterator[Fact]:
         """Yield the facts that match now, each once."""
+        return filter(self._counts, self._stored(pattern))
+
+    def _stored(self, pattern: AnyPattern) -> Iterator[Fact]:
+        """Yield the facts that match, each once, also those that have expired."""
         for fact, after in list(self._touched.items()):
             if after is not None and pattern.matches(fact):
                 yield fact
-        for fact, stored in self._ledger.matching(self._store, pattern):
-            if fact not in self._touched and stored.counts(self._instant):
+        for fact, _ in self._ledger.matching(self._store, pattern):
+            if fact not in self._touched:
                 yield fact
 
 

@@ -515,9 +515,34 @@ def an_expired_fact_is_not_there_for_writes(world: World) -> None:
     )
     assert outcomes(done) == ["missing", "missing", "created"]
     [batch] = store.changes_after(done.revision - 1)
-    assert (batch.inserted, batch.deleted, batch.expired) == ({role("cyd")}, set(), set())
-    assert store.remove_expired() == 2
+    assert (batch.inserted, batch.deleted) == ({role("cyd")}, set())
     assert facts_now(store) == {role("cyd")} == replayed(store)
+
+
+@promise
+def what_had_expired_when_it_was_deleted_counts_by_no_clock(world: World) -> None:
+    """Whoever deletes it is told that it is not there; by a clock that is behind it still would be."""
+    store = world.open()
+    gone = [role(name) for name in ("ann", "bob", "cyd", "dan")]
+    write(store, *insert(*gone, role("eve"), until=world.instant(SECOND)))
+    world.passes(SECOND)
+    done = write(
+        store,
+        *delete(role("ann"), role("nobody")),
+        DeleteMatching(roles("bob")),
+        DeleteMatching(About(user("cyd"))),
+        Replace(roles("dan"), ()),
+    )
+    assert outcomes(done) == ["missing", "missing", "missing", "missing", "replaced"]
+    [batch] = store.changes_after(done.revision - 1)
+    assert (batch.inserted, batch.deleted, batch.expired) == (set(), set(), set(gone))
+    replica = Replica(store, tuple)
+    replica.load()
+    behind = world.instant(-SECOND)
+    assert set(replica.state("default").facts_at(behind)) == {role("eve")}
+    replica.close()
+    assert write(store, *delete(role("ann"))).revision == done.revision
+    assert store.remove_expired() == 1
 
 
 @promise

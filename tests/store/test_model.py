@@ -156,8 +156,10 @@ class StoreModel(RuleBasedStateMachine):
         assert [
             (r.outcome.value, r.inserted, r.changed, r.deleted) for r in written.results
         ] == results
-        if after != self.counting():
-            self.commit(facts={**expired(self.history[-1].facts, self.now), **after})
+        stored = self.history[-1].facts
+        still = {f: at for f, at in expired(stored, self.now).items() if not deletes(request, f)}
+        if {**still, **after} != stored:
+            self.commit(facts={**still, **after})
         assert written.revision == len(self.history) - 1
         if key:
             self.keys[key] = request, written, self.world.instant(KEPT)
@@ -302,6 +304,16 @@ def applied(
                     ("replaced", sum(d[1] for d in done), sum(d[2] for d in done), len(gone))
                 )
     return after, results
+
+
+def deletes(request: WriteRequest, fact: Fact) -> bool:
+    """Say whether a write of the request deletes the fact if it is there."""
+    return any(
+        write.pattern.matches(fact)
+        if isinstance(write, DeleteMatching | Replace)
+        else write == Delete(fact)
+        for write in request.writes
+    )
 
 
 def inserted(after: Stored, fact: Fact, at: Instant | None) -> tuple[str, int, int, int]:

@@ -14,6 +14,7 @@ from authz_service.store import pack, policies, reading, rows, writes
 from authz_service.store.head import read_head
 from authz_service.store.ledger import Ledger, Stored
 from authz_service.store.pack import Pack
+from authz_service.store.rows import Mark
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
@@ -58,6 +59,15 @@ def counts_what_has_expired(patch: pytest.MonkeyPatch) -> None:
 
 def writes_to_what_has_expired(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Stored, "counts", lambda *_: True)
+
+
+def leaves_what_has_expired(patch: pytest.MonkeyPatch) -> None:
+    effects = writes._Draft.effects
+    patch.setattr(
+        writes._Draft,
+        "effects",
+        lambda draft: [effect for effect in effects(draft) if effect[0] is not Mark.EXPIRED],
+    )
 
 
 def forgets_preconditions(patch: pytest.MonkeyPatch) -> None:
@@ -116,6 +126,10 @@ BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], Promise]] = [
     (compares_only_the_keys_of_retries, promises.a_retry_gets_the_first_result),
     (counts_what_has_expired, promises.a_fact_stops_counting_at_its_expiry),
     (writes_to_what_has_expired, promises.an_expired_fact_is_not_there_for_writes),
+    (
+        leaves_what_has_expired,
+        promises.what_had_expired_when_it_was_deleted_counts_by_no_clock,
+    ),
     (forgets_preconditions, promises.a_batch_happens_wholly_or_not_at_all),
     (lets_the_last_of_a_pack_win, promises.packed_writes_have_each_their_own_revision_and_error),
     (keeps_the_incarnation, promises.tokens_of_the_newer_life_are_refused_after_a_restore),
