@@ -1,6 +1,6 @@
 """What is asked of the stored facts (Write, Precondition), what it did, and what one revision did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
@@ -178,4 +178,27 @@ def joined(batches: Sequence[ChangeBatch]) -> ChangeBatch:
         deleted=frozenset(marked["deleted"]),
         expired=frozenset(marked["expired"]),
         expiries=expiries,
+    )
+
+
+def in_runs(batches: Iterable[ChangeBatch], at_most: int) -> Iterator[Sequence[ChangeBatch]]:
+    """Yield the batches in runs that can be `joined`, of at most so many facts where one alone has not more."""
+    run: list[ChangeBatch] = []
+    size = 0
+    for batch in batches:
+        if run and (size + batch.size > at_most or not _goes_on(run[-1], batch)):
+            yield run
+            run, size = [], 0
+        run.append(batch)
+        size += batch.size
+    if run:
+        yield run
+
+
+def _goes_on(before: ChangeBatch, batch: ChangeBatch) -> bool:
+    return (
+        batch.revision == before.revision + 1
+        and batch.store == before.store
+        and batch.is_of_facts
+        and before.is_of_facts
     )

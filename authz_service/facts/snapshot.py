@@ -212,10 +212,10 @@ class FactSnapshot:
         return self._base.finding()
 
     @property
-    def needs_merging(self) -> bool:
-        """Whether there was written so much that `merged` pays."""
+    def merge_due(self) -> float:
+        """How much was written, where above 1 `merged` pays."""
         delta = len(self._delta)
-        return delta > _SMALL_DELTA and delta > (len(self) - delta) // _DELTA_SHARE
+        return delta / max(_SMALL_DELTA, (len(self) - delta) // _DELTA_SHARE)
 
     def merged(self) -> "FactSnapshot":
         """Return the same facts without a delta, and with the views.

@@ -32,7 +32,7 @@ from authz_service.errors import (
     StoreUnavailable,
 )
 from authz_service.facts.access import Demand
-from authz_service.facts.change import ChangeBatch, StoreEvent, joined
+from authz_service.facts.change import ChangeBatch, StoreEvent, in_runs, joined
 from authz_service.facts.expiry import Expiries
 from authz_service.facts.instant import START, Instant, datetime_of, instant_of
 from authz_service.facts.policy_text import PolicyFile, PolicyVersion
@@ -64,7 +64,8 @@ _PAUSE_SECONDS = 0.0005
 
 _MERGE_PAUSE_SECONDS = 0.01
 """So long a merge rests after each part of about a millisecond. Where all processors are busy, a thread that is
-interrupted while it holds the lock holds up questions for many ms; with these rests that is seldom."""
+interrupted while it holds the lock holds up questions for many ms; with these rests that is seldom. What waits
+to be merged takes several times the memory, so they are shorter the more there is of it."""
 
 _TIMES_ADDED = 3
 """So often what was written during a merge is added to it; each time it is less, unless that never ends."""
@@ -419,7 +420,7 @@ class Replica(Generic[P]):
 
     def _apply_up_to(self, head: Head) -> None:
         while self._applied.revision < head.revision:
-            for run in _runs(self._following(head)):
+            for run in in_runs(self._following(head), _RUN_FACTS):
                 self._check_next(run[0].revision)
                 self._apply(run)
                 self.pulse.beat()
@@ -508,7 +509,7 @@ class Replica(Generic[P]):
     def _begin_merge(self) -> None:
         if self._merge is None:
             for state in self._applied.states.values():
-                if state.facts.needs_merging:
+                if state.facts.merge_due > 1:
                     self._merge = _Merge(state.store, self._merging.submit(self._merged, state))
                     return
 
@@ -518,7 +519,7 @@ class Replica(Generic[P]):
         What was written meanwhile, by an import perhaps, is added here as well: `_finish_merge` holds up
         following, and has little left to do.
         """
-        merged = done(origin.facts.merging(), lambda: self._is_closing.wait(_MERGE_PAUSE_SECONDS))
+        merged = done(origin.facts.merging(), lambda: self._rest_from_merging(origin))
         for _ in range(_TIMES_ADDED):
             newest = self._grown(origin)
             if newest is None or newest.revision == origin.revision:
@@ -527,6 +528,11 @@ class Replica(Generic[P]):
             merged = done(work, lambda: self._is_closing.wait(_PAUSE_SECONDS))
             origin = newest
         return merged, origin
+
+    def _rest_from_merging(self, origin: StoreState[P]) -> None:
+        newest = self._grown(origin) or origin
+        came_since = newest.facts.merge_due - 1
+        self._is_closing.wait(max(_PAUSE_SECONDS, _MERGE_PAUSE_SECONDS / max(1, came_since)))
 
     def _grown(self, origin: StoreState[P]) -> StoreState[P] | None:
         """Return what has become of a store, by writes of facts alone; None if it was by anything else."""
@@ -573,26 +579,3 @@ class Replica(Generic[P]):
 def _tell(done: Future[None]) -> None:
     if not done.cancelled() and (error := done.exception()) is not None:
         _log.error("not made ahead of questions", reason="INTERNAL", exc_info=error)
-
-
-def _runs(batches: Iterable[ChangeBatch]) -> Iterator[Sequence[ChangeBatch]]:
-    """Yield batches that can be applied together: they follow each other, are of facts, and of one store."""
-    run: list[ChangeBatch] = []
-    size = 0
-    for batch in batches:
-        if run and (size + batch.size > _RUN_FACTS or not _goes_on(run[-1], batch)):
-            yield run
-            run, size = [], 0
-        run.append(batch)
-        size += batch.size
-    if run:
-        yield run
-
-
-def _goes_on(before: ChangeBatch, batch: ChangeBatch) -> bool:
-    return (
-        batch.revision == before.revision + 1
-        and batch.store == before.store
-        and batch.is_of_facts
-        and before.is_of_facts
-    )

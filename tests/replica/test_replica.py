@@ -495,6 +495,26 @@ def test_an_import_during_a_merge_does_not_keep_the_process_from_giving_signs_of
     assert tagged(indexed) == {Value("User", name) for name in ("alice", "carol", *names)}
 
 
+@pytest.mark.parametrize(("more", "shorter"), [(0, 1), (1, 1), (8, 4.5), (1000, 20)])
+def test_merges_rest_less_the_more_waits_for_the_next_one(
+    indexed: Replica[Demand],
+    store: FactStore,
+    monkeypatch: pytest.MonkeyPatch,
+    more: int,
+    shorter: float,
+) -> None:
+    begin, rests = Event(), list[float]()
+    indexed._merging.submit(begin.wait)
+    insert(store, "alice", "bob", "carol")
+    indexed.catch_up()
+    insert(store, *[f"user {number}" for number in range(more)])
+    indexed.catch_up()
+    monkeypatch.setattr(indexed._is_closing, "wait", rests.append)
+    begin.set()
+    merge_ends(indexed)
+    assert rests[0] == pytest.approx(replica_module._MERGE_PAUSE_SECONDS / shorter)
+
+
 def test_a_merge_for_another_policy_is_not_taken_over(
     indexed: Replica[Demand], store: FactStore
 ) -> None:
