@@ -1,8 +1,8 @@
 """Writing facts: what each write of a request does, and what all of them do together.
 
 A fact that has expired does not count here, though it may still be stored: no precondition finds it, inserting
-it creates it, and deleting it finds nothing; but then it is stored no more. By the clock of another machine it
-may count a little longer, and whoever deleted it was told that it is gone.
+it creates it, and deleting it finds nothing. But what was deleted, or was not to exist, is stored no more then:
+by the clock of another machine it may count a little longer, and whoever asked was told that it is gone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,6 +21,7 @@ from authz_service.facts.change import (
     DeleteMatching,
     Insert,
     MustExist,
+    MustNotExist,
     Replace,
     Write,
     WriteOutcome,
@@ -121,7 +122,9 @@ class _Draft:
         """Fetch the facts that are named, and raise PreconditionFailed for the first that does not hold."""
         self._ledger.fetch(self._store, named_facts(request.writes))
         for index, precondition in enumerate(request.preconditions):
-            exists = any(True for _ in self._matching(precondition.pattern))
+            exists, expired = self._found(precondition.pattern)
+            if not exists and isinstance(precondition, MustNotExist):
+                self._touched.update(dict.fromkeys(expired))
             if exists is not isinstance(precondition, MustExist):
                 said = "a fact matches that must not exist" if exists else "no fact matches"
                 message = f"precondition {index} does not hold: {said}; nothing was written"
@@ -194,9 +197,14 @@ class _Draft:
     def _counts(self, fact: Fact) -> bool:
         return self._current(fact) is not None
 
-    def _matching(self, pattern: AnyPattern) -> Iterator[Fact]:
-        """Yield the facts that match now, each once."""
-        return filter(self._counts, self._stored(pattern))
+    def _found(self, pattern: AnyPattern) -> tuple[bool, list[Fact]]:
+        """Return whether a fact matches now, and if none does, those that match and have expired."""
+        expired: list[Fact] = []
+        for fact in self._stored(pattern):
+            if self._counts(fact):
+                return True, []
+            expired.append(fact)
+        return False, expired
 
     def _stored(self, pattern: AnyPattern) -> Iterator[Fact]:
         """Yield the facts that match, each once, also those that have expired."""

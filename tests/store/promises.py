@@ -546,6 +546,29 @@ def what_had_expired_when_it_was_deleted_counts_by_no_clock(world: World) -> Non
 
 
 @promise
+def what_was_not_to_exist_counts_by_no_clock(world: World) -> None:
+    """What was written since it is not there, would by a clock that is behind be there beside it."""
+    store = world.open()
+    write(store, *insert(role("ann"), role("bob"), until=world.instant(SECOND)))
+    write(store, *insert(role("cyd")))
+    world.passes(SECOND)
+    with pytest.raises(PreconditionFailed):
+        write(store, preconditions=[MustNotExist(roles("ann")), MustNotExist(roles())])
+    with pytest.raises(PreconditionFailed):
+        write(store, preconditions=[MustExist(roles("ann"))])
+    done = write(store, *insert(role("dan")), preconditions=[MustNotExist(roles("ann"))])
+    [batch] = store.changes_after(done.revision - 1)
+    assert (batch.inserted, batch.deleted, batch.expired) == ({role("dan")}, set(), {role("ann")})
+    replica = Replica(store, tuple)
+    replica.load()
+    behind = world.instant(-SECOND)
+    there = {role("bob"), role("cyd"), role("dan")}
+    assert set(replica.state("default").facts_at(behind)) == there
+    replica.close()
+    assert facts_now(store) == {role("cyd"), role("dan")}
+
+
+@promise
 def expiries_reach_replicas_in_every_way(world: World) -> None:
     """Loaded, applied one by one and derived from the log are the same at each instant."""
     store = world.open()

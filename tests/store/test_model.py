@@ -307,12 +307,13 @@ def applied(
 
 
 def deletes(request: WriteRequest, fact: Fact) -> bool:
-    """Say whether a write of the request deletes the fact if it is there."""
+    """Say whether a write of the request deletes the fact if it is there, or it is not to be there."""
     return any(
-        write.pattern.matches(fact)
-        if isinstance(write, DeleteMatching | Replace)
-        else write == Delete(fact)
-        for write in request.writes
+        one.pattern.matches(fact)
+        if isinstance(one, DeleteMatching | Replace | MustNotExist)
+        else one == Delete(fact)
+        for one in (*request.writes, *request.preconditions)
+        if not isinstance(one, MustExist)
     )
 
 
