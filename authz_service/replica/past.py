@@ -134,6 +134,12 @@ class PastStates(Generic[P]):
 
     def _past(self, token: ConsistencyToken, state: StoreState[P]) -> Past[P]:
         found = self._store.past(token, most=_MOST_WRITTEN)
+        if state.revision > found.head:
+            # It was restored, or a standby took over. What is to be taken back nobody knows any more.
+            message = (
+                "the database has lost what this process has applied, which loads anew; try again"
+            )
+            raise StoreUnavailable(message)
         facts, expiries = _taken_back(state, found)
         policy = self._policy(token, found.policy, state)
         demand = self._demand_of(policy.loaded) if policy else None

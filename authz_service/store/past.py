@@ -22,10 +22,11 @@ _PAGE = 200
 class PastState:
     """A store at `revision`, with its expiries: the facts `stored`, and of those stored later the others.
 
-    Facts that are `touched` were written since. If that is None then `stored` are all there were.
+    Facts that are `touched` were written since, up to `head`. If that is None then `stored` are all there were.
     """
 
     revision: Revision
+    head: Revision
     committed_at: Instant
     policy: PolicyVersion | None
     touched: AbstractSet[Fact] | None
@@ -49,6 +50,7 @@ def read_past(
     )
     return PastState(
         revision,
+        head.revision,
         reading.committed_at(connection, head, revision),
         policy_version(connection, store, None, revision),
         touched,

@@ -1,8 +1,10 @@
 """States of the past are what the history says, however they are made, and few are kept."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,7 +20,7 @@ from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.value import Value
 from authz_service.replica import past as past_module
 from authz_service.replica.past import PastStates, _taken_back
-from authz_service.replica.replica import Replica
+from authz_service.replica.replica import Replica, ReplicaFault
 from authz_service.store.fact_store import FactStore
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -26,9 +28,10 @@ NAMES = "abcdef"
 
 
 class World:
-    def __init__(self, url: str) -> None:
+    def __init__(self, file: Path) -> None:
         self.time = NOON
-        self.store = FactStore.open(url, clock=lambda: self.time)
+        self.file = file
+        self.store = FactStore.open(f"sqlite:///{file}", clock=lambda: self.time)
         self.loaded: list[str] = []
         self.replica: Replica = Replica(self.store, self._load, demand)
         self.replica.load()
@@ -71,11 +74,16 @@ def tag(name: str) -> Fact:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(f"sqlite:///{tmp_path}/authz.db")
+    made = World(tmp_path / "authz.db")
     yield made
     made.past.close()
     made.replica.close()
     made.store.close()
+
+
+def copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 def random_write(random: Random, now: datetime) -> Write:
@@ -164,6 +172,21 @@ def test_a_copy_that_lags_is_taken_back_too(world: World) -> None:
     state, _ = world.at(1)
     assert set(state.facts) == {tag("a")}
     assert set(world.replica.state("default").facts) == {tag("a")}
+
+
+def test_a_copy_of_what_the_database_has_lost_is_not_taken_back(world: World, tmp_path) -> None:
+    """Nothing was written since it was restored, so its life and this revision are the same."""
+    world.write(Insert(tag("a")))
+    copy(world.file, tmp_path / "backup.db")
+    world.write(Insert(tag("b")), Delete(tag("a")))
+    world.replica.catch_up()
+    copy(tmp_path / "backup.db", world.file)
+    with pytest.raises(StoreUnavailable, match="has lost"):
+        world.at(1)
+    with pytest.raises(ReplicaFault):
+        world.replica.catch_up()
+    world.replica.load()
+    assert set(world.at(1)[0].facts) == {tag("a")}
 
 
 def test_few_are_kept_and_not_for_long(world: World, monkeypatch) -> None:
