@@ -150,9 +150,13 @@ class PolicyDecisionPoint:
         return Moment(state, state.policy, instant, age)
 
     def has(self, store: str, token: ConsistencyToken) -> bool:
-        """Say whether a token is of `store`, and of this life of the database. Raises StoreNotFound."""
-        state = self._replica.applied.state(store)
-        return token[:2] == state.token[:2]
+        """Say whether a token is of `store` and of this life of the database, and not of what that has lost.
+
+        Raises StoreNotFound.
+        """
+        applied = self._replica.applied
+        is_reached = token.revision <= applied.revision
+        return is_reached and token[:2] == applied.state(store).token[:2]
 
     async def decide(
         self, moment: Moment, question: Question, context_facts: Sequence[Fact]

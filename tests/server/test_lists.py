@@ -3,7 +3,9 @@
 import base64
 import json
 import math
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import authz
@@ -378,6 +380,29 @@ def test_a_page_token_of_a_life_before_is_refused(service, start, tmp_path):
     store.close()
     expected = ("FAILED_PRECONDITION", "REVISION_UNKNOWN", "page_token")
     assert refusal(start(), page_token=token) == expected
+
+
+def test_a_page_token_of_what_the_database_has_lost_is_refused(service, tmp_path):
+    """Also by the process that keeps the list, though nothing was written since the database was restored."""
+
+    def copy(source: str, target: str) -> None:
+        with (
+            closing(sqlite3.connect(tmp_path / source, timeout=20)) as one,
+            closing(sqlite3.connect(tmp_path / target, timeout=20)) as other,
+        ):
+            one.backup(other)
+
+    copy("authz.db", "backup.db")
+    service.client.write_facts(insert=['has_role(User:ann, "reader", Document:lost)'])
+    token = first_token(service)
+    assert "lost" in listed(service)
+    copy("backup.db", "authz.db")
+    end = time.monotonic() + 20
+    while "lost" in listed(service):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    expected = ("FAILED_PRECONDITION", "REVISION_UNKNOWN", "page_token")
+    assert refusal(service, page_token=token) == expected
 
 
 def test_a_page_token_of_another_database_is_refused(service, start, tmp_path):
