@@ -308,3 +308,24 @@ def test_threads_list_at_once():
 
     with ThreadPoolExecutor(8) as pool:
         assert {*pool.map(ask, range(64))} == {100}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["not is_hidden(d)", "not not is_public(d)", 'not not d in [Doc{"menu"}, Folder{"plan"}]'],
+)
+def test_what_is_denied_twice_lists_only_the_type_that_was_asked_for(condition):
+    """The numbers of other types' values are those of this type's, too: others would be listed."""
+    policy = f"""
+    actor User {{}}
+    resource Folder {{ permissions = ["read"]; "read" if is_public(resource); }}
+    resource Doc {{ permissions = ["read"]; "read" if is_owner(actor, resource); }}
+    is_hidden(d: Doc) if not is_public(d);
+    has_permission(_: User, "read", d: Doc) if {condition};
+    """
+    facts = snapshot(
+        "is_owner(User:bob, Doc:secret)", "is_public(Doc:menu)", "is_public(Folder:plan)"
+    )
+    asked = Listing.of_resources(entity("User:ann"), "read", "Doc")
+    found = load(policy, Engine.COMPILED).program.listed(asked, facts, NOW, Budget(STEPS))
+    assert found == Listed("Doc", ("menu",), is_any_except=False)

@@ -19,10 +19,12 @@ from authz_service.engine.compiler.rule_program import (
     substituted,
     with_goals,
 )
+from authz_service.facts.value import Value
 from authz_service.polar.goals import (
     CURRENT_TIME,
     Atom,
     Goal,
+    Membership,
     Negation,
     Rule,
     Term,
@@ -141,9 +143,32 @@ class _Inliner:
             [goal] = left
             if not isinstance(goal, Atom) and not variables(goal) <= outer:
                 return None
-            goals.append(_denial(goal))
+            goals += self._denials(goal, rule)
             found = with_goals(rule, (*goals_of(rule), *goals), {**renamed.types, **found.types})
         return with_goals(rule, _instead(rule, denial, goals), found.types)
+
+    def _denials(self, goal: Goal, rule: Rule) -> Iterator[Goal]:
+        """Yield what it takes that `goal` does not hold, for values that the variables of `rule` can have.
+
+        What was denied twice gives values, whose types are tested from now on.
+        """
+        if not isinstance(goal, Negation):
+            yield Negation(goal, goal.span)
+            return
+        inner = goal.goal
+        yield inner
+        if isinstance(inner, Membership) and isinstance(inner.term, Variable):
+            stored = [(inner.term, frozenset(value.type for value in inner.values))]
+        elif isinstance(inner, Atom) and inner.predicate not in self._program.relations:
+            literals = [arg if isinstance(arg, Value) else None for arg in inner.args]
+            types = self._program.shapes.types_of(inner.predicate, literals)
+            pairs = zip(inner.args, types, strict=True)
+            stored = [(arg, found) for arg, found in pairs if isinstance(arg, Variable)]
+        else:
+            return
+        for variable, found in dict(stored).items():
+            if variable != CURRENT_TIME and not found <= rule.types[variable]:
+                yield TypeTest(variable, rule.types[variable], goal.span)
 
 
 def _outer_variables(rule: Rule, denial: Negation) -> set[Variable]:
@@ -160,10 +185,6 @@ def _apart(atom: Atom, inner: Iterable[Variable], suffix: str) -> Atom:
         tuple(new.get(arg, arg) if isinstance(arg, Variable) else arg for arg in atom.args),
         atom.span,
     )
-
-
-def _denial(goal: Goal) -> Goal:
-    return goal.goal if isinstance(goal, Negation) else Negation(goal, goal.span)
 
 
 def _is_sure(goal: Goal, rule: Rule) -> bool:
