@@ -301,3 +301,15 @@ def test_facts_that_rules_cannot_use_are_not_proposed():
     """
     documents = Explained(text, snapshot('has_role(User:v, "reader", Other:o)'))
     assert documents.changes("User:u read Doc:d") == ([['+has_role(User:u, "reader", Doc:d)']], 4)
+
+
+def test_a_value_that_stands_twice_is_proposed():
+    """Its type is tested at both places; the test that is left then is not the state of before."""
+    text = """
+    actor User {}
+    actor Bot {}
+    resource Doc { permissions = ["read"]; }
+    has_permission(actor: Actor, "read", _: Doc) if trusts(actor, actor);
+    """
+    documents = Explained(text, snapshot())
+    assert documents.changes("User:u read Doc:d") == ([["+trusts(User:u, User:u)"]], 4)

@@ -13,6 +13,7 @@ Rule 4: reaching a limit is said: the answer knows up to which size nothing was 
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -186,7 +187,9 @@ class _State:
             for variable, number in numbers.items()
             if variable in self.types
         )
-        return id(self.world), frozenset(wanted), frozenset(assumed), self.removed, types
+        # A condition that is wanted twice, and now once, is nearer to its end than before.
+        left = frozenset(Counter(wanted).items())
+        return id(self.world), left, frozenset(assumed), self.removed, types
 
 
 def _replaced(state: _State, **changes: object) -> _State:
