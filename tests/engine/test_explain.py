@@ -313,3 +313,24 @@ def test_a_value_that_stands_twice_is_proposed():
     """
     documents = Explained(text, snapshot())
     assert documents.changes("User:u read Doc:d") == ([["+trusts(User:u, User:u)"]], 4)
+
+
+@pytest.mark.parametrize(
+    ("condition", "proposed"),
+    [
+        ("n <= -9223372036854775808", ["-9223372036854775808"]),
+        ("n != -9223372036854775808", ["-9223372036854775807"]),
+        ("n >= 9223372036854775807", ["9223372036854775807"]),
+        ("n != 9223372036854775807", ["9223372036854775806"]),
+    ],
+)
+def test_integers_that_are_proposed_have_64_bits(condition, proposed):
+    text = f"""
+    actor User {{}}
+    resource Doc {{ permissions = ["read"]; }}
+    declare size(Doc, String);
+    has_permission(_: User, "read", d: Doc) if size(d, n) and n matches Integer and {condition};
+    """
+    documents = Explained(text, snapshot())
+    shown = [[f"+size(Doc:d, {number})"] for number in proposed]
+    assert documents.changes("User:u read Doc:d") == (shown, 4)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from authz_service.engine.explain.lookups import Steps
 from authz_service.facts.fact import Fact, FactPattern
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import INTEGER, Value, integer
+from authz_service.facts.value import INTEGER, INTEGER_MAX, INTEGER_MIN, Value, integer
 from authz_service.polar.shapes import Shapes
 
 
@@ -27,8 +27,9 @@ class ExistingValues:
         for value in named:
             self._add(value)
             if value.type == INTEGER:
-                self._add(integer(int(value.id) - 1))
-                self._add(integer(int(value.id) + 1))
+                for number in (int(value.id) - 1, int(value.id) + 1):
+                    if INTEGER_MIN <= number <= INTEGER_MAX:
+                        self._add(integer(number))
 
     def of(self, type_name: str) -> Iterator[Value]:
         """Yield the values of a type, each once, those of the question and the policy first."""
