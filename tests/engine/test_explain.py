@@ -334,3 +334,38 @@ def test_integers_that_are_proposed_have_64_bits(condition, proposed):
     documents = Explained(text, snapshot())
     shown = [[f"+size(Doc:d, {number})"] for number in proposed]
     assert documents.changes("User:u read Doc:d") == (shown, 4)
+
+
+LINKED = """
+    actor User {}
+    resource Doc { permissions = ["read"]; }
+    linked(a: Doc, b: Doc) if link(a, b);
+    linked(a: Doc, b: Doc) if tied(b, a);
+"""
+
+
+def test_a_variable_that_stands_twice_in_what_is_denied_is_one_value():
+    text = f'{LINKED} has_permission(_: User, "read", d: Doc) if open(d) and not linked(x, x);'
+    documents = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:b)"))
+    assert documents.permits("User:u read Doc:a")
+    [proof] = documents.proofs("User:u read Doc:a")
+    assert list(map(str, proof.facts)) == ["open(Doc:a)"]
+    closed = Explained(text, snapshot("link(Doc:a, Doc:b)"))
+    assert closed.changes("User:u read Doc:a") == ([["+open(Doc:a)"]], 4)
+    circle = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:a)"))
+    assert circle.proofs("User:u read Doc:a") == []
+    assert circle.changes("User:u read Doc:a") == ([["-link(Doc:a, Doc:a)"]], 4)
+
+
+def test_a_variable_that_stands_twice_in_what_is_asked_is_one_value():
+    text = f'{LINKED} has_permission(_: User, "read", d: Doc) if linked(x, x) and open(d);'
+    documents = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:b)", "link(Doc:c, Doc:c)"))
+    for proof in (documents.proof("User:u read Doc:a"), *documents.proofs("User:u read Doc:a")):
+        assert {*map(str, proof.facts)} == {"open(Doc:a)", "link(Doc:c, Doc:c)"}
+    denied = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:b)"))
+    misses = denied.misses("User:u read Doc:a")
+    [attempt] = misses.goals[1].attempts
+    assert [(one.text, one.outcome, one.goal) for one in attempt.conditions] == [
+        ("linked(Doc:_, Doc:_)", Outcome.FAILS, None),
+        ("open(Doc:a)", Outcome.HOLDS, None),
+    ]

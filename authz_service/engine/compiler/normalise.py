@@ -112,7 +112,10 @@ class _Normaliser:
         shared = variables(goal) & outside - {CURRENT_TIME}
         is_test = isinstance(goal, Comparison | Membership | TypeTest)
         # A test of a variable of its own, as in `not x in ["a"]`, says that there is no value to find.
-        if isinstance(goal, Atom) or (is_test and variables(goal) <= shared | {CURRENT_TIME}):
+        if is_test and variables(goal) <= shared | {CURRENT_TIME}:
+            return goal
+        # Whoever asks whether there are any values at all must not find two where the same are meant.
+        if isinstance(goal, Atom) and not _has_alike(goal, shared):
             return goal
         atom = self._named(shared, "denied", goal.span)
         self._add(atom, [goal], shared, origin)
@@ -129,6 +132,12 @@ def _rule(head: Atom, goals: Sequence[Goal], origin: Rule) -> Rule:
     named = _all_variables([head, *goals])
     types: Types = {variable: origin.types[variable] for variable in named}
     return Rule(head, Conjunction(tuple(goals), origin.span), types, frozenset(), origin.span)
+
+
+def _has_alike(atom: Atom, shared: AbstractSet[Variable]) -> bool:
+    """Say whether a variable stands twice in the atom that is not `shared` with what is outside of it."""
+    own = [arg for arg in atom.args if isinstance(arg, Variable) and arg not in shared]
+    return any(own.count(arg) > 1 for arg in own if arg != CURRENT_TIME)
 
 
 def _all_variables(goals: Iterable[Goal]) -> set[Variable]:

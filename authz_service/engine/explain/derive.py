@@ -127,6 +127,14 @@ class Derivations:
             known = self._searched(goal, is_first_enough=goal[0].is_check)
         return list(known.answers)
 
+    def answers_to(self, step: NumberedStep, slots: Slots) -> Iterator[Row]:
+        """Yield the values of what a call leaves open, once for each way in which it holds."""
+        rows = self.answers(self.called(step, slots))
+        if not step.has_alike:
+            return iter(rows)
+        free = step.call_free
+        return (row for row in rows if len({*zip(free, row, strict=True)}) == len(set(free)))
+
     def known(self, goal: Goal, answer: Row) -> Derivation | None:
         """Return how an answer was found, or None if it was not yet."""
         return self._first.get((goal, answer)) if self._first else None

@@ -65,7 +65,7 @@ class Direct:
         derivations = self.derivations
         if step.doing is Doing.CALL:
             places, fresh = step.call_free, tuple(range(len(step.call_free)))
-            rows = iter(derivations.answers(derivations.called(step, slots)))
+            rows = derivations.answers_to(step, slots)
         else:
             places = tuple([step.slots[place] for place in step.fresh])
             fresh = step.fresh

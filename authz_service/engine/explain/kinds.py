@@ -100,6 +100,11 @@ class NumberedStep:
     def span(self) -> Span:
         return self.goal.span
 
+    @property
+    def has_alike(self) -> bool:
+        """Whether a call leaves one value open at several places. What is denied never does (`normalise`)."""
+        return len(set(self.call_free)) < len(self.call_free)
+
 
 @dataclass(slots=True, eq=False)
 class NumberedRule:

@@ -162,7 +162,7 @@ class _Misses:
         derivations = self._derivations
         if step.doing is Doing.CALL:
             places = step.call_free
-            rows = iter(derivations.answers(derivations.called(step, slots)))
+            rows = derivations.answers_to(step, slots)
         else:
             places = tuple(step.slots[place] for place in step.fresh)
             rows = (tuple([row[p] for p in step.fresh]) for row in derivations.rows(step, slots))
@@ -176,6 +176,8 @@ class _Misses:
         """Say whether a condition holds whose values are bound, but for those that it would bind."""
         derivations = self._derivations
         match step.doing:
+            case Doing.CALL if step.has_alike:
+                return next(derivations.answers_to(step, slots), None) is not None
             case Doing.CALL:
                 return derivations.holds(derivations.called(step, slots)) is not step.is_denied
             case Doing.BIND | Doing.TRY_VALUES:
@@ -203,7 +205,10 @@ class _Misses:
         if behind > 0 and self._holds(step, slots):
             return Condition(text, Outcome.HOLDS)
         if step.doing is Doing.CALL and not step.is_denied:
-            number = self._number(self._derivations.called(step, slots))
+            goal = self._derivations.called(step, slots)
+            # With values that differ where the same are meant, it can hold.
+            is_met = step.has_alike and self._derivations.holds(goal)
+            number = None if is_met else self._number(goal)
             return Condition(text, Outcome.FAILS, goal=number)
         facts = self._facts_against(step, slots) if step.is_denied else ()
         return Condition(text, Outcome.FAILS, facts=facts)
