@@ -369,3 +369,18 @@ def test_a_variable_that_stands_twice_in_what_is_asked_is_one_value():
         ("linked(Doc:_, Doc:_)", Outcome.FAILS, None),
         ("open(Doc:a)", Outcome.HOLDS, None),
     ]
+
+
+@pytest.mark.parametrize("other", ["h(u)", "near(u, v) and blocked(v)"])
+def test_a_further_proof_does_not_deny_what_an_earlier_one_rests_on(other):
+    text = f"""
+    actor User {{}}
+    resource Doc {{ permissions = ["read"]; }}
+    blocked(u: User) if f(u);
+    blocked(u: User) if {other};
+    has_permission(u: User, "read", _: Doc) if f(u);
+    has_permission(u: User, "read", _: Doc) if g(u) and not blocked(u);
+    """
+    documents = Explained(text, snapshot("f(User:u)", "g(User:u)"))
+    found = [list(map(str, proof.facts)) for proof in documents.proofs("User:u read Doc:d")]
+    assert found == [["f(User:u)"]]

@@ -104,6 +104,8 @@ class Derivations:
         self.rules = rules
         self.lookups = lookups
         self.hidden = hidden
+        # What rules deny is derived from all facts, so it has nothing in common with what is derived here.
+        self._of_all = Derivations(rules, lookups, now, steps) if hidden else None
         self._now = INTEGER_ZERO + now
         self._seconds = now
         self._steps = steps
@@ -311,6 +313,9 @@ class Derivations:
 
     def _denies(self, goal: Goal) -> bool | None:
         """Say whether a goal does not hold, or None if that must be searched for."""
+        if self._of_all is not None:
+            holds = self._of_all.can_be_derived if goal[0].is_check else self._of_all.holds
+            return not holds(goal)
         exists = self._known_to_hold(goal)
         if exists is None and goal[0].is_check and not self._can_hold(goal):
             self._known[goal] = Table(goal)
