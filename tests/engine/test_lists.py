@@ -329,3 +329,26 @@ def test_what_is_denied_twice_lists_only_the_type_that_was_asked_for(condition):
     asked = Listing.of_resources(entity("User:ann"), "read", "Doc")
     found = load(policy, Engine.COMPILED).program.listed(asked, facts, NOW, Budget(STEPS))
     assert found == Listed("Doc", ("menu",), is_any_except=False)
+
+
+@pytest.mark.parametrize(
+    ("rules", "condition", "excepted"),
+    [
+        ('is_banned(User{"eve"}); is_banned(User{"max"});', "not is_banned(u)", ("eve", "max")),
+        ('is_banned(u: User) if u = User{"eve"};', "not is_banned(u)", ("eve",)),
+        ("same(u: User, u);", 'not same(u, User{"eve"})', ("eve",)),
+        ("", 'not (u = User{"eve"} or u = User{"max"})', ("eve", "max")),
+        ("", 'not not u != User{"eve"}', ("eve",)),
+    ],
+)
+def test_who_equals_what_the_policy_denies_is_an_exception(rules, condition, excepted):
+    policy = f"""
+    actor User {{}}
+    resource Doc {{ permissions = ["read"]; }}
+    {rules}
+    has_permission(u: User, "read", d: Doc) if is_public(d) and {condition};
+    """
+    asked = Listing.of_actors("User", "read", entity("Doc:menu"))
+    facts = snapshot("is_public(Doc:menu)")
+    found = load(policy, Engine.COMPILED).program.listed(asked, facts, NOW, Budget(STEPS))
+    assert found._replace(ids=tuple(sorted(found.ids))) == Listed("User", excepted, True)

@@ -175,6 +175,8 @@ class _Differences:
                 return Membership(value, values, span)
             case Comparison("=" | "!=", left, right, span) if left != right:
                 return Comparison("=", value, right if left == value else left, span)
+            case Negation(Comparison() as denied):
+                return self._differs(denied, value)
             case _:
                 # Of their type they are alike, and what is listed is no Integer.
                 return None
