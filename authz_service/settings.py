@@ -6,6 +6,7 @@ working directory, else it has the default below.
 
 import os
 import re
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,12 @@ from authz_service.engine.engines import Engine
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):([0-9]{1,5})")
 _LAST_PORT = 65535
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
+_PASSWORD_PARAMETER = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
+
+_PREFIX = "AUTHZ_"
+_OF_COMMANDS = frozenset({"AUTHZ_STORE", "AUTHZ_TARGET"})
+# What Kubernetes tells each container about a service that is called `authz` or `authz-...`.
+_OF_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_\w+)?)?)")
 
 
 class LogLevel(Enum):
@@ -40,7 +47,7 @@ class Settings(BaseSettings):
     """The configuration of `authz serve`. Immutable; unknown names in the file are refused."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AUTHZ_", toml_file="authz.toml", frozen=True, extra="forbid"
+        env_prefix=_PREFIX, toml_file="authz.toml", frozen=True, extra="forbid"
     )
 
     database_url: str = Field("sqlite:///authz.db", description="where facts and policies are kept")
@@ -133,6 +140,21 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def misspelled(self) -> dict[str, str]:
+        """Return variables of the environment that resemble a setting and are none, with the one for each.
+
+        That is a setting which nothing else sets: a service that starts with the default instead, such as an
+        empty database, would deny what it should permit.
+        """
+        settings = type(self).model_fields
+        found = {}
+        for variable in filter(_is_ours, sorted(os.environ)):  # noqa: TID251 - no place but this reads it
+            name = variable.upper().removeprefix(_PREFIX).lower()
+            close = get_close_matches(name, settings, n=1)
+            if name not in settings and close and close[0] not in self.model_fields_set:
+                found[variable] = _PREFIX + close[0].upper()
+        return found
+
     def redacted(self) -> dict[str, Any]:
         """Return all settings as plain values, without passwords."""
         values = self.model_dump(mode="json")
@@ -141,5 +163,12 @@ class Settings(BaseSettings):
         return values
 
 
+def _is_ours(variable: str) -> bool:
+    """Say whether a variable of the environment may have been meant for a setting."""
+    name = variable.upper()
+    is_others = name in _OF_COMMANDS or _OF_KUBERNETES.fullmatch(name)
+    return name.startswith(_PREFIX) and not is_others
+
+
 def _redacted(url: str) -> str:
-    return _PASSWORD.sub(r"\1***\2", url)
+    return _PASSWORD_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***\2", url))

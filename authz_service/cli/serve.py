@@ -103,9 +103,18 @@ def config(*, as_json: output.Json = False) -> None:
 def settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks the values
     """Return the settings, with what is given; ends the command if they are wrong."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        chosen = Settings(**{name: value for name, value in given.items() if value is not None})
     except (ValidationError, ValueError) as error:
         output.fail(_explained(error), output.EXIT_USAGE)
+    if misspelled := chosen.misspelled():
+        output.fail(
+            "; ".join(
+                f"the variable {variable} of the environment sets nothing; did you mean {known}?"
+                for variable, known in misspelled.items()
+            ),
+            output.EXIT_USAGE,
+        )
+    return chosen
 
 
 def _explained(error: ValueError) -> str:

@@ -289,7 +289,8 @@ def test_config_is_redacted():
         "postgresql://app:***@one/authz",
         "postgresql://app:***@two/authz",
     ]
-    shown = run("config", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
+    shown = run("config", AUTHZ_DATABASE_URL="postgresql://db/authz?user=app&password=hunter2&x=y")
+    assert "postgresql://db/authz?user=app&password=***&x=y" in shown.stdout
     for setting in ("AUTHZ_LISTEN", "AUTHZ_DATABASE_URL", "AUTHZ_ENGINE"):
         assert setting in shown.stdout
     meaning = Settings.model_fields["max_staleness_seconds"].description
@@ -327,6 +328,54 @@ def test_a_setting_that_is_misspelled(tmp_path, monkeypatch, capsys):
         "error: the setting `workers` (AUTHZ_WORKERS) is wrong: it should be a valid integer, unable to parse "
         "string as an integer; authz.toml: there is no setting `listn`; did you mean `listen`?\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("AUTHZ_DATABSE_URL", "AUTHZ_DATABASE_URL"),
+        ("AUTHZ_DATABASE", "AUTHZ_DATABASE_URL"),
+        ("AUTHZ_DB_URL", "AUTHZ_DATABASE_URL"),
+        ("authz_databaseurl", "AUTHZ_DATABASE_URL"),
+        ("AUTHZ_POLICIES", "AUTHZ_POLICY"),
+        ("AUTHZ_MAX_STALENESS", "AUTHZ_MAX_STALENESS_SECONDS"),
+    ],
+)
+def test_a_variable_that_is_misspelled(variable, meant):
+    """With the default instead, an empty database, the service would deny what it should permit."""
+    says = (
+        f"error: the variable {variable} of the environment sets nothing; did you mean {meant}?\n"
+    )
+    for command in ("serve", "config"):
+        refused = run(command, **{variable: "sqlite:///hunter2.db"})
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", says)
+
+
+def test_variables_that_are_not_for_the_service(tmp_path, monkeypatch):
+    """What Kubernetes tells of services, what only other commands use, and parts of what is set."""
+    monkeypatch.chdir(tmp_path)
+    others = {
+        "AUTHZ_SERVICE_HOST": "10.0.0.1",
+        "AUTHZ_SERVICE_PORT_GRPC": "50051",
+        "AUTHZ_PORT_50051_TCP_ADDR": "10.0.0.1",
+        "AUTHZ_PORT": "tcp://10.0.0.1:50051",
+        "AUTHZ_DATABASE_PORT": "tcp://10.0.0.2:5432",
+        "AUTHZ_DATABASE_SERVICE_HOST": "10.0.0.2",
+        "AUTHZ_TARGET": "127.0.0.1:1",
+        "AUTHZ_STORE": "acme",
+        "AUTHZ_CANARY": "1",
+    }
+    for name, value in others.items():
+        monkeypatch.setenv(name, value)
+    assert settings().misspelled() == {}
+    monkeypatch.setenv("AUTHZ_DATABASE_USER", "app")
+    with pytest.raises(typer.Exit):
+        settings()
+    assert settings(database_url="sqlite:///a.db").database_url == "sqlite:///a.db"
+    (tmp_path / "authz.toml").write_text('database_url = "sqlite:///b.db"\n')
+    assert settings().database_url == "sqlite:///b.db"
+    monkeypatch.setenv("AUTHZ_DATABASE_URL", "sqlite:///c.db")
+    assert settings().database_url == "sqlite:///c.db"
 
 
 def test_running_requests_end_before_the_service_does(serve):
