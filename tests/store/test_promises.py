@@ -116,31 +116,37 @@ def numbers_stores_alike(patch: pytest.MonkeyPatch) -> None:
 
 
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], Promise]] = [
-    (skips_revisions, promises.revisions_are_dense),
-    (trusts_the_policy_of_before, promises.a_write_that_was_checked_by_another_policy_is_refused),
+    (skips_revisions, promises.log.revisions_are_dense),
+    (
+        trusts_the_policy_of_before,
+        promises.policies.a_write_that_was_checked_by_another_policy_is_refused,
+    ),
     (
         looks_for_orphans_before_the_lock_only,
-        promises.a_policy_finds_the_orphans_written_while_it_was_checked,
+        promises.policies.a_policy_finds_the_orphans_written_while_it_was_checked,
     ),
-    (forgets_idempotency_keys, promises.a_retry_gets_the_first_result),
-    (compares_only_the_keys_of_retries, promises.a_retry_gets_the_first_result),
-    (counts_what_has_expired, promises.a_fact_stops_counting_at_its_expiry),
-    (writes_to_what_has_expired, promises.an_expired_fact_is_not_there_for_writes),
+    (forgets_idempotency_keys, promises.writes.a_retry_gets_the_first_result),
+    (compares_only_the_keys_of_retries, promises.writes.a_retry_gets_the_first_result),
+    (counts_what_has_expired, promises.expiry.a_fact_stops_counting_at_its_expiry),
+    (writes_to_what_has_expired, promises.expiry.an_expired_fact_is_not_there_for_writes),
     (
         leaves_what_has_expired,
-        promises.what_had_expired_when_it_was_deleted_counts_by_no_clock,
+        promises.expiry.what_had_expired_when_it_was_deleted_counts_by_no_clock,
     ),
-    (leaves_what_has_expired, promises.what_was_not_to_exist_counts_by_no_clock),
-    (forgets_preconditions, promises.a_batch_happens_wholly_or_not_at_all),
-    (lets_the_last_of_a_pack_win, promises.packed_writes_have_each_their_own_revision_and_error),
-    (keeps_the_incarnation, promises.tokens_of_the_newer_life_are_refused_after_a_restore),
-    (loses_the_ends_of_long_ids, promises.ids_are_kept_byte_for_byte),
-    (reads_the_newest_instead_of_the_past, promises.the_past_can_be_asked),
+    (leaves_what_has_expired, promises.expiry.what_was_not_to_exist_counts_by_no_clock),
+    (forgets_preconditions, promises.writes.a_batch_happens_wholly_or_not_at_all),
+    (
+        lets_the_last_of_a_pack_win,
+        promises.log.packed_writes_have_each_their_own_revision_and_error,
+    ),
+    (keeps_the_incarnation, promises.stores.tokens_of_the_newer_life_are_refused_after_a_restore),
+    (loses_the_ends_of_long_ids, promises.ids.ids_are_kept_byte_for_byte),
+    (reads_the_newest_instead_of_the_past, promises.reading.the_past_can_be_asked),
     (
         tells_what_is_left_of_the_log,
-        promises.history_that_is_being_forgotten_is_not_told_any_more,
+        promises.reading.history_that_is_being_forgotten_is_not_told_any_more,
     ),
-    (numbers_stores_alike, promises.stores_are_isolated),
+    (numbers_stores_alike, promises.stores.stores_are_isolated),
 ]
 
 
