@@ -83,6 +83,7 @@ def print_large(everyone: list[Contender], effort: Effort) -> list[Target]:
     print("\n## Large stores, as many ties for each entity as at N = 50; every other question is")
     print("## about a user and a resource that some fact ties\n")
     comparison.print_heading(everyone)
+    targets: list[Target] = []
     for facts in effort.facts:
         for workload in SCALED:
             sample = store(workload, scaled(workload, facts), seed=0)
@@ -90,10 +91,11 @@ def print_large(everyone: list[Contender], effort: Effort) -> list[Target]:
             found = [comparison.Sample(sample, questions)]
             cell = comparison.compare(everyone, found, effort.times)
             comparison.print_cell(cell, everyone)
+            targets += comparison.large_targets(cell)
     comparison.print_left_out(everyone, effort.facts[-1])
     pairs = [growth.grown(workload, effort.facts[-1]) for workload in SCALED]
     growth.print_building(pairs)
-    targets = growth.print_growth(pairs, effort.questions)
+    targets += growth.print_growth(pairs, effort.questions)
     return targets + writes.print_writes(pairs, effort.facts[-1], effort.writes)
 
 

@@ -184,6 +184,16 @@ def print_left_out(contenders: Sequence[Contender], most_facts: int) -> None:
             print(f"- {contender.name} beyond {limits.most_facts:,} facts: {limits.reason}")
 
 
+def large_targets(cell: Cell) -> list[Target]:
+    """Return the ratios of one large store, to each peer that answers there."""
+    ratios = (("oso", OSO_AT_MOST, cell.to_oso), ("cedar", CEDAR_AT_MOST, cell.to_cedar))
+    return [
+        Target(f"compiled / {peer}: {cell.workload}, {cell.facts:,.0f} facts", ratio, limit)
+        for peer, limit, ratio in ratios
+        if ratio is not None
+    ]
+
+
 def targets(cells: Sequence[Cell]) -> list[Target]:
     """Return the ratios of each workload, the worst and the mean over its sizes."""
     found = []
