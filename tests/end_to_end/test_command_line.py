@@ -491,6 +491,22 @@ def test_the_demo_runs_and_compares(tmp_path):
     assert "facts.txt; run a policy with cases" in " ".join(shown.stdout.split())
 
 
+def test_ctrl_c_while_a_command_is_loaded():
+    """Commands that run are ended by typer, with the same exit code."""
+    program = (
+        "import os, signal, sys\n"
+        "class Loading:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'authz_service.cli.main':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Loading())\n"
+        "from authz_service.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def test_a_policy_that_orphans_facts_needs_force(serve, tmp_path):
     target = serve().target
     before, after = tmp_path / "before.polar", tmp_path / "after.polar"
