@@ -5,6 +5,7 @@ AuthzError
     MissingField             a required field is empty
     MalformedValue           an id, name or number that can never be valid
     UnknownField             a field that this server does not know, perhaps from a newer client
+    UnreadableRequest        bytes that are no request
     RequestTooLarge          more bytes, items or facts than allowed
     UnknownType              a type that the active policy does not declare or that cannot act
     UnknownAction            an action that the active policy does not know for the type
@@ -80,6 +81,12 @@ class UnknownField(InvalidRequest):
     """The request carries a field that this server does not know."""
 
     reason = "UNKNOWN_FIELD"
+
+
+class UnreadableRequest(InvalidRequest):
+    """The bytes that came are no request of this protocol."""
+
+    reason = "UNREADABLE_REQUEST"
 
 
 class RequestTooLarge(InvalidRequest):

@@ -16,11 +16,17 @@ from typing import Any, cast
 
 import grpc
 import structlog
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc import aio
 from grpc_status import rpc_status
 
-from authz_service.errors import AuthzError, DeadlinePassed, RequestTooLarge, UnknownField
+from authz_service.errors import (
+    AuthzError,
+    DeadlinePassed,
+    RequestTooLarge,
+    UnknownField,
+    UnreadableRequest,
+)
 from authz_service.server.status import internal_status, status_of
 from authz_service.telemetry import Telemetry
 
@@ -32,8 +38,13 @@ class _TooLarge:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """What is left of bytes that are no request: cut, or with text that is not UTF-8."""
+
+
 Rpc = aio.ServicerContext[Message, Message]
-_Received = Message | _TooLarge
+_Received = Message | _TooLarge | _Unreadable
 _Parse = Callable[[bytes], Message]
 _Unary = Callable[[Message, Rpc], Awaitable[Message]]
 _Sending = Callable[[Message, Rpc], AsyncGenerator[Message, None]]
@@ -101,11 +112,19 @@ class Boundary(aio.ServerInterceptor):
         )
 
     def _parsing(self, parse: _Parse) -> Callable[[bytes], _Received]:
-        """Return `parse` for requests within the limit: others would take their size once more."""
+        """Return `parse` for requests within the limit: others would take their size once more.
+
+        It never fails: gRPC would answer UNKNOWN by itself, without a reason, a count or a line in the log.
+        """
 
         def parse_within_limit(request: bytes) -> _Received:
             size = len(request)
-            return parse(request) if size <= self._max_request_bytes else _TooLarge(size)
+            if size > self._max_request_bytes:
+                return _TooLarge(size)
+            try:
+                return parse(request)
+            except DecodeError:
+                return _Unreadable()
 
         return parse_within_limit
 
@@ -202,6 +221,12 @@ class Boundary(aio.ServerInterceptor):
                 "allowed, send several requests"
             )
             raise RequestTooLarge(message)
+        if isinstance(request, _Unreadable):
+            message = (
+                "the request cannot be read: its bytes are no message of this protocol, or a text in it is "
+                "not UTF-8"
+            )
+            raise UnreadableRequest(message)
         size = request.ByteSize()
         request.DiscardUnknownFields()
         if request.ByteSize() != size:

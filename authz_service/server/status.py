@@ -16,6 +16,7 @@ TABLE: dict[type[errors.AuthzError], grpc.StatusCode] = {
     errors.MissingField: grpc.StatusCode.INVALID_ARGUMENT,
     errors.MalformedValue: grpc.StatusCode.INVALID_ARGUMENT,
     errors.UnknownField: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.UnreadableRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.RequestTooLarge: grpc.StatusCode.INVALID_ARGUMENT,
     errors.UnknownType: grpc.StatusCode.INVALID_ARGUMENT,
     errors.UnknownAction: grpc.StatusCode.INVALID_ARGUMENT,
