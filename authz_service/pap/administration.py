@@ -126,6 +126,7 @@ class PolicyAdministrationPoint:
         Raises PolicyInvalid, PolicyTestsFailed, EngineUnsupported, PreparationFailed, StoreNotFound,
         StoreUnavailable, and FactsOrphaned unless forced; the policy before then stays active.
         """
+        await self._heard_of(store)
         # Before it is this policy's turn: other writes need not wait until it is ready.
         gone = Event()
 
@@ -147,6 +148,11 @@ class PolicyAdministrationPoint:
     async def create_store(self, name: str) -> ConsistencyToken:
         """Make an empty store. Raises StoreExists, StoreUnavailable."""
         return await self._carried_through(self._told(partial(self._store.create_store, name)))
+
+    async def stores(self) -> Sequence[str]:
+        """Return the names of all stores that there are, whoever made them. Raises StoreUnavailable."""
+        await self._follower.catch_up()
+        return sorted(state.store for state in self._replica.states())
 
     async def delete_store(self, name: str) -> ConsistencyToken:
         """Delete a store and all that is in it. Raises StoreNotFound, StoreProtected, StoreUnavailable."""
@@ -184,6 +190,14 @@ class PolicyAdministrationPoint:
                 await self._follower.catch_up()
                 checked_by = await self._checked(store, request)
         raise PolicyChanged("policies are published faster than facts can be checked; try again")
+
+    async def _heard_of(self, store: str) -> None:
+        """Return if there is such a store, which another process may just have made. Raises StoreNotFound."""
+        try:
+            self._replica.state(store)
+        except StoreNotFound:
+            await self._follower.catch_up()
+            self._replica.state(store)
 
     async def _told(self, change: Callable[[], ConsistencyToken]) -> ConsistencyToken:
         token = await asyncio.to_thread(change)

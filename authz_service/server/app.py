@@ -302,7 +302,7 @@ class Server:
         add_FactServiceServicer_to_server(
             FactService(self._pap, self._store, self._replica, self._follower), server
         )
-        add_StoreServiceServicer_to_server(StoreService(self._pap, self._replica), server)
+        add_StoreServiceServicer_to_server(StoreService(self._pap), server)
         add_PolicyServiceServicer_to_server(PolicyService(self._pap, self._refresh_health), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -3,9 +3,7 @@
 from authz.v1 import store_service_pb2 as pb
 from authz.v1.store_service_pb2_grpc import StoreServiceServicer
 
-from authz_service.engine.engines import LoadedPolicy
 from authz_service.pap.administration import PolicyAdministrationPoint
-from authz_service.replica.replica import Replica
 from authz_service.server import codec
 from authz_service.server.boundary import Rpc
 
@@ -13,9 +11,8 @@ from authz_service.server.boundary import Rpc
 class StoreService(StoreServiceServicer):
     """The RPCs that make, list and delete stores."""
 
-    def __init__(self, pap: PolicyAdministrationPoint, replica: Replica[LoadedPolicy]) -> None:
+    def __init__(self, pap: PolicyAdministrationPoint) -> None:
         self._pap = pap
-        self._replica = replica
 
     async def CreateStore(  # noqa: N802 - the name is the contract's
         self,
@@ -30,7 +27,7 @@ class StoreService(StoreServiceServicer):
         request: pb.ListStoresRequest,  # noqa: ARG002
         context: Rpc,  # noqa: ARG002
     ) -> pb.ListStoresResponse:
-        names = sorted(state.store for state in self._replica.states())
+        names = await self._pap.stores()
         return pb.ListStoresResponse(stores=[pb.Store(name=name) for name in names])
 
     async def DeleteStore(  # noqa: N802

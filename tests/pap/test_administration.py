@@ -123,6 +123,27 @@ def test_a_process_hears_of_what_another_published(two) -> None:
         runner.run(one.pap.write_facts("none", WriteRequest([Insert(ANN)])))
 
 
+def test_a_policy_is_published_to_a_store_that_another_process_has_just_made(two) -> None:
+    runner, one, other = two
+    files = [PolicyFile("main.polar", READERS)]
+    other.store.create_store("new")
+    published = runner.run(one.pap.publish("new", files, skip_tests=True))
+    assert published.version.version == 1
+    other.store.delete_store("new")
+    for name in ("new", "none"):
+        with pytest.raises(StoreNotFound):
+            runner.run(one.pap.publish(name, files, skip_tests=True))
+
+
+def test_stores_are_listed_as_they_are_now(two) -> None:
+    """Which others have just made or deleted is known, too; a list that lacks one is short."""
+    runner, one, other = two
+    other.store.create_store("new")
+    assert runner.run(one.pap.stores()) == ["default", "new"]
+    other.store.delete_store("new")
+    assert runner.run(one.pap.stores()) == ["default"]
+
+
 def test_the_policy_comes_first(two) -> None:
     """The facts were checked by what is active no more, so they are checked again."""
     runner, one, other = two
