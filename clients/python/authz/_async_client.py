@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from contextlib import aclosing, suppress
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import grpc
 import grpc.aio
@@ -17,7 +17,7 @@ from authz._async_lists import AsyncLists
 from authz._call import Call, Result, stated_text
 from authz._carried import CarriedTokens
 from authz._consistency import Consistency
-from authz._decision import Answer, Decision, Question, batch_token, to_question
+from authz._decision import Answer, Decision, Question, batch_token, no_decision, to_question
 from authz._entity import Entity, to_entity
 from authz._explain import Explanation
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern, to_stored
@@ -97,6 +97,9 @@ class AsyncRows(AsyncIterator[Row]):
             for row in part.rows:
                 yield row
         answer.check_end()
+
+    def __bool__(self) -> NoReturn:
+        raise no_decision("an iterator of rows")
 
     async def __anext__(self) -> Row:
         return await anext(self._rows)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import grpc
 
@@ -16,7 +16,7 @@ from authz import _streams as streams
 from authz._call import Call, Result, stated_text
 from authz._carried import CarriedTokens
 from authz._consistency import Consistency
-from authz._decision import Answer, Decision, Question, batch_token, to_question
+from authz._decision import Answer, Decision, Question, batch_token, no_decision, to_question
 from authz._entity import Entity, to_entity
 from authz._explain import Explanation
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern
@@ -88,6 +88,9 @@ class Rows(Iterator[Row]):
         for part in self._rest:
             yield from part.rows
         answer.check_end()
+
+    def __bool__(self) -> NoReturn:
+        raise no_decision("an iterator of rows")
 
     def __next__(self) -> Row:
         return next(self._rows)

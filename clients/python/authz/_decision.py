@@ -1,7 +1,7 @@
 """Questions and what becomes of them.
 
-Rule: nothing here is true unless the service has permitted. A decision is as true as it permits,
-and an answer without a decision refuses to be read as one.
+Rule: nothing is true unless the service has permitted. A decision is as true as it permits, and an
+answer without a decision refuses to be read as one; so do lists and rows, also if they are empty.
 """
 
 from collections.abc import Iterable
@@ -39,6 +39,11 @@ class Question:
     def text(self) -> str:
         """The question as it is asked on the command line."""
         return f"{self.actor} {self.action} {self.resource}"
+
+
+def no_decision(what: str) -> TypeError:
+    """Return the error about `what` where it is taken for true or false, as which it says nothing."""
+    return TypeError(f"{what} is no decision; ask `authorize`, or look at what is in it")
 
 
 def to_question(question: Question | tuple[Entity | str, str, Entity | str]) -> Question:

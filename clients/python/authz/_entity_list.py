@@ -9,9 +9,10 @@ from contextlib import aclosing, closing
 from datetime import datetime, timedelta
 from itertools import chain
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from authz._call import Call
+from authz._decision import no_decision
 from authz._entity import Entity
 from authz._lists import EntityPage, Listing, ListOrigin, ListPart, Reader, not_enumerable, page_of
 
@@ -51,6 +52,9 @@ class _Origin:
     @property
     def age(self) -> timedelta | None:
         return self.origin.age
+
+    def __bool__(self) -> NoReturn:
+        raise no_decision("a list")
 
     def _require_end(self) -> None:
         if self.is_any_except:

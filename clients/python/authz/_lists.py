@@ -3,6 +3,7 @@
 Rule 1: a list is whole or an error. A stream that ends without saying so, a message that does not belong
     there, or another number of ids than was promised, is an UnexpectedAnswer.
 Rule 2: exceptions are never results: they are read from a field of their own, in a list of that form.
+Rule 3: no list is true or false. An empty one, and one of exceptions, would be as true as any other.
 Nothing here knows of channels, so that both clients share it.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NoReturn
 
 from authz._call import (
     Call,
@@ -21,6 +22,7 @@ from authz._call import (
     stated_version,
 )
 from authz._consistency import Consistency, consistency_message
+from authz._decision import no_decision
 from authz._entity import Entity
 from authz._fact import Fact
 from authz._text import malformed
@@ -64,6 +66,9 @@ class EntityPage:
     exceptions: tuple[Entity, ...]
     next_page_token: str | None
 
+    def __bool__(self) -> NoReturn:
+        raise no_decision("a list")
+
 
 @dataclass(frozen=True, slots=True)
 class ActionList:
@@ -85,7 +90,13 @@ class ActionList:
     def consistency_token(self) -> str:
         return self.origin.consistency_token
 
-    def __contains__(self, action: str) -> bool:
+    def __bool__(self) -> NoReturn:
+        raise no_decision("a list")
+
+    def __contains__(self, action: object) -> bool:
+        # What is no action is not an exception either.
+        if not isinstance(action, str):
+            raise TypeError(f"expected an action, a str, found {type(action).__name__}")
         if self.is_any_except:
             return action not in self.exceptions
         return action in self.actions

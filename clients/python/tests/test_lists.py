@@ -202,6 +202,43 @@ def test_exceptions():
         assert list(found) == [Entity("Doc", "a")]
 
 
+@pytest.mark.parametrize("form", [ONLY, ANY_EXCEPT])
+@pytest.mark.parametrize("ids", [(), ("read",)])
+def test_no_list_is_true_or_false(form, ids):
+    """`if client.list_actions(...)` would permit whoever may do nothing, too."""
+    kind = "" if form == ONLY else "excepted_"
+    message = list_pb2.ListResourcesResponse(
+        origin=origin(len(ids), form=form), end=end(), **{f"{kind}resource_ids": ids}
+    )
+    with serving(sends(message)) as service:
+        with Client(service.target) as client:
+            listed = ask(client), ask(client, page_size=1)
+            page = client.list_resources_page("User:ann", "read", "Doc", page_size=5)
+
+        async def main():
+            async with AsyncClient(service.target) as client:
+                return await ask(client)
+
+        listed = (*listed, page, asyncio.run(main()))
+    response = list_pb2.ListActionsResponse(
+        origin=origin(len(ids), form=form), **{f"{kind}actions": ids}
+    )
+    for found in (*listed, *actions_of(response)):
+        with pytest.raises(TypeError, match="no decision"):
+            bool(found)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, b"read", Entity("Doc", "read"), ("read",)])
+def test_what_is_no_action_is_neither_permitted_nor_denied(wrong):
+    for response in (
+        list_pb2.ListActionsResponse(actions=["read"], origin=origin(1)),
+        list_pb2.ListActionsResponse(excepted_actions=["read"], origin=origin(1, form=ANY_EXCEPT)),
+    ):
+        for found in actions_of(response):
+            with pytest.raises(TypeError, match="expected an action"):
+                _ = wrong in found
+
+
 def test_one_page_at_a_time():
     first = sends(part("a", origin=origin(2), end=end("next")))
     second = sends(part("b", origin=origin(2), end=end()))

@@ -1,10 +1,14 @@
 """Queries: what is sent for conditions in either form, what is made of rows, and an end too early is never silent."""
 
+import asyncio
+
 import grpc
 import pytest
 from authz import (
     ANY,
     AnyOf,
+    AsyncClient,
+    Client,
     Condition,
     Entity,
     Fact,
@@ -89,6 +93,22 @@ def test_the_origin_is_there_before_the_rows():
         assert threads(service.target, look).evaluated_at == NOON
         assert threads(service.target, look).policy_version == 3
         assert threads(service.target, look).age is None
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_rows_are_neither_true_nor_false(count):
+    """`if client.query(...)` would be true also if there are none."""
+
+    async def ask():
+        async with AsyncClient(service.target) as client:
+            return await client.query("p(?a)")
+
+    with serving(told(origin("a"), rows(*[(1,)] * count), end(count))) as service:
+        with Client(service.target) as client:
+            found = client.query("p(?a)"), asyncio.run(ask())
+        for one in found:
+            with pytest.raises(TypeError, match="no decision"):
+                bool(one)
 
 
 WRONG = {
