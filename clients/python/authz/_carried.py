@@ -2,8 +2,11 @@
 
 Rule 1: tokens are opaque, so which of two is newer is not read off them. A write that began after the token of
     another one had come covers that one. Writes that overlap leave a token each.
-Rule 2: an answer to a question that carried tokens covers them all, so its own token can take their place.
-Rule 3: nothing is dropped that is not covered by what takes its place, but by `forget`. A question that cannot
+Rule 2: an answer to a question that carried tokens covers them all, so its own token can take their place. One
+    that demanded the newest state instead was not asked whether what they stand for is there.
+Rule 3: tokens that were given may be of another store, or stand for what a restore has lost. No write covers
+    them: the service is asked, and each question fails, until it is content or they are forgotten.
+Rule 4: nothing is dropped that is not covered by what takes its place, but by `forget`. A question that cannot
     carry all of them demands the newest state that there is.
 May be used from any thread.
 """
@@ -32,6 +35,7 @@ class CarriedTokens:
         self._count = 0
         # Each token with its number in the order in which they came.
         self._tokens: dict[str, int] = {}
+        self._given: set[str] = set()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -46,10 +50,12 @@ class CarriedTokens:
         with self._lock:
             for token in added:
                 self._add(token)
+            self._given.update(added)
 
     def forget(self) -> None:
         with self._lock:
             self._tokens.clear()
+            self._given.clear()
 
     def writing(
         self, call: Call[Result], token_of: Callable[[Result], str], *, is_new: bool = True
@@ -78,9 +84,9 @@ class CarriedTokens:
         """Return what a question demands whose caller demanded this, and what of these tokens that covers."""
         with self._lock:
             carried = self._tokens.copy()
-        if isinstance(demanded, FullyConsistent):
-            return demanded, carried
         tokens = tuple(carried)
+        if isinstance(demanded, FullyConsistent):
+            return demanded, carried if len(tokens) > MOST_TOKENS else {}
         if isinstance(demanded, AtLeastAsFresh):
             tokens = tuple(dict.fromkeys((*demanded.tokens, *tokens)))
         elif demanded is not None:
@@ -110,7 +116,11 @@ class CarriedTokens:
 
     def _wrote(self, token: str, began: int) -> None:
         with self._lock:
-            self._tokens = {one: came for one, came in self._tokens.items() if came > began}
+            self._tokens = {
+                one: came
+                for one, came in self._tokens.items()
+                if came > began or one in self._given
+            }
             self._add(token)
 
     def _answered(self, token: str, carried: Mapping[str, int]) -> None:
@@ -118,6 +128,7 @@ class CarriedTokens:
             self._tokens = {
                 one: came for one, came in self._tokens.items() if carried.get(one) != came
             }
+            self._given &= self._tokens.keys()
             self._add(token)
 
     def _add(self, token: str) -> None:

@@ -190,6 +190,29 @@ def test_a_refused_token_is_not_dropped():
             assert carried(service) == ["t1"]
 
 
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_does_not_cover_what_was_given(write):
+    """That may be of another store, or of what a restore has lost: only the service can tell."""
+    with serving(oblige) as service, Client(service.target) as client:
+        client.carry("given")
+        token = write(client)
+        token = token if isinstance(token, str) else token.consistency_token
+        client.authorize(*QUESTION)
+        assert carried(service) == ["given", token]
+        assert client.carried_tokens == ("token-1",)
+        write(client)
+        assert "given" not in client.carried_tokens
+
+
+def test_the_newest_state_covers_no_token():
+    """It was not asked whether what they stand for is there, so later questions still ask that."""
+    with serving(oblige) as service, Client(service.target) as client:
+        client.carry("t1", "t2")
+        client.authorize(*QUESTION, consistency=FullyConsistent())
+        client.authorize(*QUESTION)
+        assert carried(service) == ["t1", "t2"]
+
+
 def test_a_later_write_covers_an_earlier_one():
     steps = (answer(written("t1")), answer(written("t2")), oblige)
     with serving(*steps) as service, Client(service.target) as client:
