@@ -2,15 +2,17 @@
 
 Rule: nothing is true unless the service has permitted. A decision is as true as it permits, and an
 answer without a decision refuses to be read as one; so do lists and rows, also if they are empty.
+What can be true is no bool, and refuses to be compared with one: that would always say that they differ.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from authz._entity import Entity, to_entity
 from authz._explain import PolicyRule
 from authz._fact import Fact, to_facts
+from authz._pending import refuse_bool
 from authz.errors import AuthzError
 
 
@@ -68,6 +70,15 @@ class Decision:
     age: timedelta | None = None
     rules: tuple[PolicyRule, ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        refuse_bool(other)
+        return isinstance(other, Decision) and all(
+            getattr(self, field.name) == getattr(other, field.name) for field in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.permitted))
+
     def __bool__(self) -> bool:
         return self.permitted
 
@@ -81,6 +92,13 @@ class Answer:
     """
 
     _outcome: Decision | AuthzError
+
+    def __eq__(self, other: object) -> bool:
+        refuse_bool(other)
+        return isinstance(other, Answer) and self._outcome == other._outcome
+
+    def __hash__(self) -> int:
+        return hash(self._outcome)
 
     @property
     def error(self) -> AuthzError | None:

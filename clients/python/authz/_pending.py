@@ -1,7 +1,7 @@
 """Pending: an answer that is not there yet, and cannot be taken for one.
 
 A plain coroutine is true. `if client.authorize(...)` with a forgotten `await` would permit
-everything; a Pending raises instead.
+everything; a Pending raises instead, and also if it is compared with True or False.
 """
 
 from collections.abc import Coroutine, Generator
@@ -9,6 +9,12 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 Result = TypeVar("Result")
+
+
+def refuse_bool(other: object) -> None:
+    """Raise TypeError for True and False, from which an answer always differs, whatever it is."""
+    if isinstance(other, bool):
+        raise TypeError("an answer is no bool: ask `if decision`, or compare its `permitted`")
 
 
 class Pending(Coroutine[Any, Any, Result]):
@@ -21,6 +27,12 @@ class Pending(Coroutine[Any, Any, Result]):
 
     def __bool__(self) -> NoReturn:
         raise TypeError("the answer is not there yet: write `await` in front of the call")
+
+    def __eq__(self, other: object) -> bool:
+        refuse_bool(other)
+        return self is other
+
+    __hash__ = object.__hash__
 
     def __await__(self) -> Generator[Any, Any, Result]:
         return self._coroutine.__await__()

@@ -1,7 +1,11 @@
 """No answer but a whole PERMIT is ever true."""
 
+from datetime import timedelta
+
 import pytest
 from authz import (
+    Answer,
+    AsyncClient,
     Decision,
     Entity,
     Fact,
@@ -124,6 +128,39 @@ def test_a_batch_answers_each_question(route):
     assert not denied
     assert denied.error is None
     assert failed.error.field == "actor.type"
+
+
+@both_routes
+def test_no_answer_is_compared_with_a_bool(route):
+    """`False in answers` would be false for whatever is denied."""
+    with serving(answer(decided_batch(PERMITTED, DENIED, FAILED))) as service:
+        answers = route(service.target, ask_three)
+    pending = AsyncClient().authorize("User:alice", "read", "Doc:1")
+    for compared in (*answers, answers[0].decision, answers[1].decision, pending):
+        several = [compared, compared]
+        for value in (True, False):
+            with pytest.raises(TypeError, match="no bool"):
+                _ = compared == value
+            with pytest.raises(TypeError, match="no bool"):
+                _ = value != compared
+            with pytest.raises(TypeError, match="no bool"):
+                _ = value in several
+    pending.close()
+
+
+def test_answers_are_equal_if_all_of_them_is():
+    one, same = (Answer(Decision(True, "d", 1, NOON, "t")) for _ in range(2))
+    assert (one, one.decision, hash(one)) == (same, same.decision, hash(same))
+    for other in (
+        Decision(False, "d", 1, NOON, "t"),
+        Decision(True, "e", 1, NOON, "t"),
+        Decision(True, "d", 1, NOON, "t", timedelta(1)),
+        None,
+        1,
+    ):
+        assert one.decision != other
+        assert one != Answer(other)
+        assert one != other
 
 
 def test_a_failed_question_is_neither_permit_nor_deny():
