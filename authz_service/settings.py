@@ -25,7 +25,8 @@ from authz_service.engine.engines import Engine
 # HOST:PORT, where an IPv6 host stands in brackets.
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):([0-9]{1,5})")
 _LAST_PORT = 65535
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
+# Up to the last @, as one in a password may not have been encoded; or among the parameters.
+_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)")
 _PASSWORD_PARAMETER = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
 
 _PREFIX = "AUTHZ_"

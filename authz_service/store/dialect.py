@@ -46,6 +46,10 @@ _SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
 _POSTGRESQL: Final = frozenset({"postgresql", "postgresql+psycopg"})
 _EXAMPLES: Final = "write for example sqlite:///authz.db or postgresql://user@host/database"
 
+_NOT_ENCODED: Final = (
+    "the database URL cannot be read; in a password `@` is written `%40`, and `%` is `%25`"
+)
+
 _PRAGMAS: Final = (
     "busy_timeout = 5000",  # before any other, as changing the journal mode needs the lock already
     "journal_mode = WAL",
@@ -154,6 +158,9 @@ def open_engine(database_url: str, *, is_standby: bool = False) -> Engine:
     """
     try:
         url = make_url(database_url)
+        if url.drivername in _POSTGRESQL and "@" in (url.host or url.database or ""):
+            # The end of a password, which would be told as the name of host or database.
+            raise StoreUnavailable(_NOT_ENCODED)
         if url.drivername in _SQLITE and not is_standby:
             engine = _sqlite_engine(url)
         elif url.drivername in _POSTGRESQL:

@@ -291,6 +291,16 @@ def test_config_is_redacted():
     ]
     shown = run("config", AUTHZ_DATABASE_URL="postgresql://db/authz?user=app&password=hunter2&x=y")
     assert "postgresql://db/authz?user=app&password=***&x=y" in shown.stdout
+    for url in (
+        "postgresql://app:x@hunter2@db/authz",
+        "postgresql://app:x/@hunter2@db/authz",
+        "postgresql://app@db/authz?password=hunter2",
+        "postgresql://db/authz?user=app&PASSWORD=hunter2&sslpassword=hunter2",
+    ):
+        shown = run("config", AUTHZ_DATABASE_URL=url)
+        assert "***" in shown.stdout
+        assert "hunter2" not in shown.stdout + shown.stderr
+    shown = run("config", AUTHZ_DATABASE_URL="postgresql://app:hunter2@db/authz")
     for setting in ("AUTHZ_LISTEN", "AUTHZ_DATABASE_URL", "AUTHZ_ENGINE"):
         assert setting in shown.stdout
     meaning = Settings.model_fields["max_staleness_seconds"].description
