@@ -16,7 +16,15 @@ from authz import _streams as streams
 from authz._call import Call, Result, stated_text
 from authz._carried import CarriedTokens
 from authz._consistency import Consistency
-from authz._decision import Answer, Decision, Question, batch_token, no_decision, to_question
+from authz._decision import (
+    Answer,
+    Decision,
+    Question,
+    batch_token,
+    no_decision,
+    not_searched,
+    to_question,
+)
 from authz._entity import Entity, to_entity
 from authz._explain import Explanation
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern
@@ -91,6 +99,9 @@ class Rows(Iterator[Row]):
 
     def __bool__(self) -> NoReturn:
         raise no_decision("an iterator of rows")
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise not_searched("an iterator of rows")
 
     def __next__(self) -> Row:
         return next(self._rows)

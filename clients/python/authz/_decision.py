@@ -48,6 +48,11 @@ def no_decision(what: str) -> TypeError:
     return TypeError(f"{what} is no decision; ask `authorize`, or look at what is in it")
 
 
+def not_searched(what: str) -> TypeError:
+    """Return the error about `in` with what goes past once: asked again, it would not find what was there."""
+    return TypeError(f"{what} is gone through once; look into a set of it, or ask `authorize`")
+
+
 def to_question(question: Question | tuple[Entity | str, str, Entity | str]) -> Question:
     return question if isinstance(question, Question) else Question(*question)
 

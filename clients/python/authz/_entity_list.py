@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from authz._call import Call
-from authz._decision import no_decision
+from authz._decision import no_decision, not_searched
 from authz._entity import Entity
 from authz._lists import EntityPage, Listing, ListOrigin, ListPart, Reader, not_enumerable, page_of
 
@@ -78,6 +78,9 @@ class EntityList(_Origin, Iterator[Entity]):
     def __next__(self) -> Entity:
         self._require_end()
         return next(self._entities)
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise not_searched("a list of entities")
 
     @property
     def exceptions(self) -> Iterator[Entity]:

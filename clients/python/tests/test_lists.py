@@ -239,6 +239,17 @@ def test_what_is_no_action_is_neither_permitted_nor_denied(wrong):
                 _ = wrong in found
 
 
+def test_a_list_that_goes_past_is_not_searched():
+    """The second question would not find what the first one went past, and no text is an entity."""
+    whole = sends(part("a", "b", origin=origin(2), end=end()))
+    with serving(whole) as service, Client(service.target) as client:
+        found = ask(client)
+        for wanted in (Entity("Doc", "b"), Entity("Doc", "a"), "Doc:a"):
+            with pytest.raises(TypeError, match="gone through once"):
+                _ = wanted in found
+        assert set(found) == {Entity("Doc", "a"), Entity("Doc", "b")}
+
+
 def test_one_page_at_a_time():
     first = sends(part("a", origin=origin(2), end=end("next")))
     second = sends(part("b", origin=origin(2), end=end()))

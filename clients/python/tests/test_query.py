@@ -109,6 +109,8 @@ def test_rows_are_neither_true_nor_false(count):
         for one in found:
             with pytest.raises(TypeError, match="no decision"):
                 bool(one)
+        with pytest.raises(TypeError, match="gone through once"):
+            _ = {"a": 1} in found[0]
 
 
 WRONG = {
