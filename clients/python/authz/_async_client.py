@@ -45,6 +45,7 @@ from authz._results import (
 from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
+from authz._whole import AsyncWhole
 from authz._writes import Writes
 from authz.errors import AuthzError, ServiceError, Unavailable, UnexpectedAnswer
 
@@ -60,7 +61,7 @@ class AsyncExport(AsyncIterator[StoredFact]):
     ) -> None:
         self.consistency_token = consistency_token
         self._answers = answers
-        self._facts = (fact async for _, facts in answers for fact in facts)
+        self._facts = AsyncWhole(fact async for _, facts in answers for fact in facts)
 
     async def __anext__(self) -> StoredFact:
         return await anext(self._facts)
@@ -88,7 +89,7 @@ class AsyncRows(AsyncIterator[Row]):
     def __init__(self, first: Part, rest: AsyncGenerator[Part, None], answer: QueryAnswer) -> None:
         self.origin: Origin = first.origin
         self._rest = rest
-        self._rows = self._all(first, answer)
+        self._rows = AsyncWhole(self._all(first, answer))
 
     async def _all(self, first: Part, answer: QueryAnswer) -> AsyncGenerator[Row, None]:
         for row in first.rows:
@@ -308,7 +309,7 @@ class AsyncClient(AsyncLists):
     ) -> AsyncIterator[Fact]:
         """See Client.read_facts; for `async for`, without `await`."""
         pages = self.read_stored_facts(pattern, at=at, page_size=page_size, timeout=timeout)
-        return (stored.fact async for stored in pages)
+        return AsyncWhole(stored.fact async for stored in pages)
 
     def read_stored_facts(
         self,
@@ -320,7 +321,7 @@ class AsyncClient(AsyncLists):
     ) -> AsyncIterator[StoredFact]:
         """See Client.read_stored_facts; for `async for`, without `await`."""
         call = calls.read_facts(self._settings.store, to_pattern(pattern), at, page_size)
-        return self._iterate(call, self._settings.timeout_or_default(timeout))
+        return AsyncWhole(self._iterate(call, self._settings.timeout_or_default(timeout)))
 
     def export_facts(
         self,
@@ -501,7 +502,7 @@ class AsyncClient(AsyncLists):
 
     async def _iterate(
         self, first: Call[calls.FactPage], seconds: float
-    ) -> AsyncIterator[StoredFact]:
+    ) -> AsyncGenerator[StoredFact, None]:
         call: Call[calls.FactPage] | None = first
         while call is not None:
             page = await self._run(call, seconds)

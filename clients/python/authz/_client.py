@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
@@ -28,6 +27,7 @@ from authz._decision import (
 from authz._entity import Entity, to_entity
 from authz._explain import Explanation
 from authz._fact import AnyFact, Fact, FactPattern, StoredFact, to_facts, to_pattern
+from authz._import import ImportRequests
 from authz._query import AnyCondition, Origin, Part, QueryAnswer, Row, Var, to_query, token_of_part
 from authz._results import (
     EntityDeleted,
@@ -42,6 +42,7 @@ from authz._retry import Attempts, require_timeout
 from authz._settings import CHANNEL_OPTIONS, Settings
 from authz._status import error_of_call
 from authz._sync_lists import Lists
+from authz._whole import Whole
 from authz._writes import Writes
 from authz.errors import AuthzError, ServiceError, Unavailable, UnexpectedAnswer
 
@@ -57,7 +58,7 @@ class Export(Iterator[StoredFact]):
     ) -> None:
         self.consistency_token = consistency_token
         self._answers = answers
-        self._facts = (fact for _, facts in answers for fact in facts)
+        self._facts = Whole(fact for _, facts in answers for fact in facts)
 
     def __next__(self) -> StoredFact:
         return next(self._facts)
@@ -89,7 +90,7 @@ class Rows(Iterator[Row]):
     def __init__(self, first: Part, rest: Generator[Part, None, None], answer: QueryAnswer) -> None:
         self.origin: Origin = first.origin
         self._rest = rest
-        self._rows = self._all(first, answer)
+        self._rows = Whole(self._all(first, answer))
 
     def _all(self, first: Part, answer: QueryAnswer) -> Generator[Row, None, None]:
         yield from first.rows
@@ -367,7 +368,7 @@ class Client(Lists):
         timeout unless one is given, and nothing is tried again.
         """
         self._require_open()
-        requests = _Requests(streams.import_requests(self._settings.store, facts))
+        requests = ImportRequests(streams.import_requests(self._settings.store, facts))
         send: grpc.StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(
             streams.IMPORT
         )
@@ -400,7 +401,7 @@ class Client(Lists):
         stored throughout is yielded exactly once. Raises Compacted if `at` is too long ago.
         """
         pages = self.read_stored_facts(pattern, at=at, page_size=page_size, timeout=timeout)
-        return (stored.fact for stored in pages)
+        return Whole(stored.fact for stored in pages)
 
     def read_stored_facts(
         self,
@@ -412,7 +413,7 @@ class Client(Lists):
     ) -> Iterator[StoredFact]:
         """Yield what `read_facts` does, each fact with its expiry."""
         call = calls.read_facts(self._settings.store, to_pattern(pattern), at, page_size)
-        return self._iterate(call, self._settings.timeout_or_default(timeout))
+        return Whole(self._iterate(call, self._settings.timeout_or_default(timeout)))
 
     def export_facts(
         self,
@@ -488,7 +489,9 @@ class Client(Lists):
         """Return a policy version as it was published; 0 is the active one."""
         return self._ask(calls.get_policy(self._settings.store, version), timeout)
 
-    def _iterate(self, first: Call[calls.FactPage], seconds: float) -> Iterator[StoredFact]:
+    def _iterate(
+        self, first: Call[calls.FactPage], seconds: float
+    ) -> Generator[StoredFact, None, None]:
         call: Call[calls.FactPage] | None = first
         while call is not None:
             page = self._run(call, seconds)
@@ -584,27 +587,3 @@ class Client(Lists):
 
 def _limit(timeout: float | None) -> float | None:
     return None if timeout is None else require_timeout(timeout)
-
-
-class _Requests(Iterator[bytes]):
-    """The requests of an import, which gRPC takes in a thread of its own.
-
-    What fails there is kept for the caller, and the call is given up: its end must not look like the end
-    of the facts.
-    """
-
-    def __init__(self, requests: Iterator[bytes]) -> None:
-        self._requests = requests
-        self.failure: Exception | None = None
-        self.give_up: Future[Callable[[], object]] = Future()
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._requests)
-        except StopIteration:
-            raise
-        except Exception as error:
-            self.failure = error
-            # Taking requests begins before the call is known by which it is given up.
-            self.give_up.result()()
-            raise StopIteration from error

@@ -15,6 +15,7 @@ from authz._call import Call
 from authz._decision import no_decision, not_searched
 from authz._entity import Entity
 from authz._lists import EntityPage, Listing, ListOrigin, ListPart, Reader, not_enumerable, page_of
+from authz._whole import AsyncWhole, Whole
 
 Parts = Generator[ListPart, None, None]
 AsyncParts = AsyncGenerator[ListPart, None]
@@ -73,7 +74,7 @@ class EntityList(_Origin, Iterator[Entity]):
     ) -> None:
         super().__init__(listing, origin)
         self._ids = ids
-        self._entities = listing.entities(ids)
+        self._entities = Whole(listing.entities(ids))
 
     def __next__(self) -> Entity:
         self._require_end()
@@ -144,17 +145,21 @@ class AsyncEntityList(_Origin, AsyncIterator[Entity]):
     ) -> None:
         super().__init__(listing, origin)
         self._ids = ids
+        self._entities = AsyncWhole(Entity(listing.entity_type, one) async for one in ids)
 
     async def __anext__(self) -> Entity:
         self._require_end()
-        return Entity(self._listing.entity_type, await anext(self._ids))
+        return await anext(self._entities)
 
     @property
-    async def exceptions(self) -> AsyncIterator[Entity]:
+    def exceptions(self) -> AsyncIterator[Entity]:
         """See EntityList.exceptions."""
+        return AsyncWhole(self._exceptions())
+
+    async def _exceptions(self) -> AsyncGenerator[Entity, None]:
         if self.is_any_except:
-            async for identifier in self._ids:
-                yield Entity(self._listing.entity_type, identifier)
+            async for entity in self._entities:
+                yield entity
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ Rule 3: no list is true or false. An empty one, and one of exceptions, would be 
 Nothing here knows of channels, so that both clients share it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -160,7 +160,7 @@ class Listing:
             repeatable=True,
         )
 
-    def entities(self, ids: Iterable[str]) -> Iterator[Entity]:
+    def entities(self, ids: Iterable[str]) -> Generator[Entity, None, None]:
         return (Entity(self.entity_type, identifier) for identifier in ids)
 
 
