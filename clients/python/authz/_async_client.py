@@ -336,11 +336,11 @@ class AsyncClient(AsyncLists):
 
     def watch_facts(
         self, start_token: str = "", *, timeout: float | None = None
-    ) -> AsyncGenerator[FactChange, None]:
+    ) -> AsyncWhole[FactChange]:
         """See Client.watch_facts; for `async for`, without `await`."""
         following = streams.Following(self._settings.store, start_token)
         following.call()  # what cannot be sent raises here
-        return self._follow(following, self._settings.timeout_or_default(timeout))
+        return AsyncWhole(self._follow(following, self._settings.timeout_or_default(timeout)))
 
     def create_store(self, name: str, *, timeout: float | None = None) -> Pending[str]:
         """See Client.create_store."""

@@ -438,19 +438,19 @@ class Client(Lists):
 
     def watch_facts(
         self, start_token: str = "", *, timeout: float | None = None
-    ) -> Generator[FactChange, None, None]:
+    ) -> Whole[FactChange]:
         """Yield what happens to the store behind `start_token`, or from now on, revision by revision.
 
         It ends only with the store. Keep the token of the last change that you have dealt with: from there
         you can go on later, with nothing missing and nothing twice. Some changes are checkpoints,
         with a newer token and nothing else; without a start token the first one is. While the service is
         unavailable it is asked again, for `timeout` seconds at a time. Raises Compacted if the log does not
-        go back to the token. Close it to stop following.
+        go back to the token. Close it to stop following. Once it has raised, it raises again.
         """
         self._require_open()
         following = streams.Following(self._settings.store, start_token)
         following.call()  # what cannot be sent raises here
-        return self._follow(following, self._settings.timeout_or_default(timeout))
+        return Whole(self._follow(following, self._settings.timeout_or_default(timeout)))
 
     def create_store(self, name: str, *, timeout: float | None = None) -> str:
         """Make an empty store, and return a consistency token of it. Raises AlreadyExists."""

@@ -10,6 +10,9 @@ from scripted_service import NOON_MESSAGE, UNAVAILABLE, hang, serving
 
 ORIGIN = {"consistency_token": "t", "policy_version": 1, "evaluated_at": NOON_MESSAGE}
 FACT = fact_message(Fact("p", 1))
+CHANGE = fact_service_pb2.WatchFactsResponse(
+    consistency_token="t", committed_at=NOON_MESSAGE, deleted=[FACT]
+)
 
 
 def some(*messages):
@@ -64,6 +67,11 @@ STREAMS = {
             fact_service_pb2.ExportFactsResponse(facts=[{"fact": FACT}]),
         ),
         lambda client: client.export_facts(),
+        lambda found: found,
+    ),
+    "watch": (
+        lambda then: [*some(CHANGE)(then), then],
+        lambda client: client.watch_facts("s", timeout=0.3),
         lambda found: found,
     ),
     "facts": (a_page, lambda client: client.read_facts(), lambda found: found),
