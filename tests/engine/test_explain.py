@@ -384,3 +384,19 @@ def test_a_further_proof_does_not_deny_what_an_earlier_one_rests_on(other):
     documents = Explained(text, snapshot("f(User:u)", "g(User:u)"))
     found = [list(map(str, proof.facts)) for proof in documents.proofs("User:u read Doc:d")]
     assert found == [["f(User:u)"]]
+
+
+def test_a_proof_denies_what_leaves_a_value_open():
+    """Compiled code knows whether u knows v, and not whether u knows anybody."""
+    text = """
+    actor User {}
+    resource Doc { permissions = ["read"]; }
+    knows(u: User, v: User) if friend(u, v);
+    knows(u: User, v: User) if friend(v, u);
+    has_permission(u: User, "read", d: Doc) if owner(u, d) and not knows(u, _);
+    has_permission(u: User, "read", d: Doc) if shared(u, e) and near(e, d) and e matches Doc;
+    """
+    facts = snapshot("owner(User:a, Doc:d)", "owner(User:b, Doc:d)", "friend(User:b, User:c)")
+    proof = Explained(text, facts).proof("User:a read Doc:d")
+    assert proof == Explained(text, facts).proofs("User:a read Doc:d")[0]
+    assert told(proof)[1][2] == ["owner(User:a, Doc:d)", "not knows(User:a, User:_)"]

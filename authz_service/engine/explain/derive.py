@@ -142,10 +142,11 @@ class Derivations:
         return self._first.get((goal, answer)) if self._first else None
 
     def can_be_derived(self, goal: Goal) -> bool:
-        """Say whether a question of yes or no is yes, without finding out why if that is possible."""
+        """Say whether the goal has an answer, without finding out why if that is possible."""
         known = self._decided.get(goal)
         if known is None:
-            check = self.rules.check(goal[0].relation)
+            # Compiled code knows questions of yes or no only.
+            check = self.rules.check(goal[0].relation) if goal[0].is_check else None
             known = self.holds(goal) if check is None else self._checked(check, goal[1])
             self._decided[goal] = known
         return known
@@ -314,8 +315,7 @@ class Derivations:
     def _denies(self, goal: Goal) -> bool | None:
         """Say whether a goal does not hold, or None if that must be searched for."""
         if self._of_all is not None:
-            holds = self._of_all.can_be_derived if goal[0].is_check else self._of_all.holds
-            return not holds(goal)
+            return not self._of_all.can_be_derived(goal)
         exists = self._known_to_hold(goal)
         if exists is None and goal[0].is_check and not self._can_hold(goal):
             self._known[goal] = Table(goal)
