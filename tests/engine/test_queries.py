@@ -187,6 +187,21 @@ def test_what_rows_cannot_say(engine, text, message):
 
 
 @engines
+@pytest.mark.parametrize("facts", [(), ("unheard(Team:t)",), ("unheard(User:u)",)])
+def test_what_rows_cannot_say_of_one_variable_is_not_told_of_another(engine, facts):
+    """Nor does it matter what facts say that no rule can use."""
+    text = """actor User {}
+    actor Team {}
+    spares(a: User, _: Team) if busy(v) and v matches User and a != v;
+    """
+    program = load(text, engine).program
+    with pytest.raises(VariableUnlimited) as failure:
+        program.query(query("spares(?a, ?b)"), snapshot("busy(User:x)", *facts), NOW, Budget(STEPS))
+    assert failure.value.message.startswith("every User will do for `?a` but some")
+    assert failure.value.message.count("?b") == 0
+
+
+@engines
 def test_a_row_that_another_one_says_as_well_is_left_out(engine):
     facts = snapshot('has_role(User:a, "reader", Repo:x)', "is_public(Repo:x)")
     assert ask(engine, query('has_permission(?who, "read", Repo:x)'), facts) == [

@@ -8,7 +8,7 @@ excepted, or two variables must be equal.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from math import prod
 
@@ -58,17 +58,17 @@ def rows(
     forms = dict.fromkeys(form for row in found if (form := _form(row)))
     wide = {form: _wide(found, form, count, step) for form in forms}
     said: set[Row] = set()
-    unsaid: set[_Form] = set()
+    unsaid: list[Values] = []
     for row in found:
         step()
         form = _form(row)
         if form and _rest(row, form) not in wide[form]:
-            unsaid.add(form)
+            unsaid.append(row)
         shown = tuple(AnyValue(v.type) if _is_stranger(v) else v for v in row)
         if not any(other != form and _says(other, wide[other], shown) for other in wide):
             said.add(shown)
     if unsaid:
-        raise _unlimited(min(unsaid, key=lambda form: (len(form), form)), asked)
+        raise _unlimited(_to_blame(unsaid, found, count, step), asked)
     return said
 
 
@@ -100,6 +100,32 @@ def _says(form: _Form, wide: AbstractSet[Row], row: Row) -> bool:
 def _rest(row: Row, form: _Form) -> Row:
     places = {n for n, _ in form}
     return tuple(cell for n, cell in enumerate(row) if n not in places)
+
+
+def _to_blame(
+    unsaid: Sequence[Values],
+    found: AbstractSet[Values],
+    count: Callable[[str], int],
+    step: Callable[[], object],
+) -> _Form:
+    """Return the places that rows cannot say, of the rows in `unsaid`.
+
+    Which values occur beside must not matter, as some may be in facts that no rule can use. Each of those has a
+    stranger like it; so only rows with strangers in as many places as possible are looked at.
+    """
+    forms = {_form(row) for row in unsaid}
+    widest = {form for form in forms if not any({*form} < {*other} for other in forms)}
+    wide = {place: _wide(found, (place,), count, step) for form in widest for place in form}
+    blamed = set[_Form]()
+    for row in unsaid:
+        form = _form(row)
+        if form in widest:
+            # Where every value will do, whatever is in the others, nothing is to be said.
+            open_ = [place for place in form if _rest(row, (place,)) not in wide[place]]
+            # A stranger that stands once could be any other one.
+            alone = [(n, name) for n, name in open_ if row.count(row[n]) == 1]
+            blamed.add(tuple(alone[:1] or open_ or form))
+    return min(blamed, key=lambda form: (len(form), form))
 
 
 def _unlimited(form: _Form, asked: ResolvedQuery) -> VariableUnlimited:
