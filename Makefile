@@ -65,6 +65,7 @@ VERIFY ?= --comparisons 500000 --sets 20000 --processes 2
 verify: install ## compare the engines on random policies, facts and questions, and print what these were like (long)
 	PYTHONPATH=tests $(BIN)/python tests/property/comparison.py $(VERIFY)
 	PYTHONPATH=tests $(BIN)/python tests/property/dense_policies.py
+	PYTHONPATH=tests $(BIN)/python tests/property/dense_questions.py
 
 FAULTS ?=
 faults: install ## kill, hang, stop, cut off, fill the disk, write nonsense, with the numbers that are promised (long)

@@ -24,6 +24,7 @@ from authz_service.facts.fact import Fact
 from authz_service.facts.policy_text import PolicyFile
 from authz_service.facts.snapshot import FactSnapshot
 from authz_service.facts.value import Value
+from authz_service.polar.compile import check_policy
 from authz_service.polar.diagnostic import PolicyInvalid
 
 NOW = 2
@@ -103,25 +104,33 @@ def random_facts(random: Random) -> list[Fact]:
     return [fact for fact in every if random.random() < share]
 
 
+def accepted(lines: Sequence[str]) -> list[PolicyFile] | None:
+    """Return the policy of those lines that can stand together; None if something is wrong with no line."""
+    left = list(lines)
+    while True:
+        file = PolicyFile("policy.polar", "\n".join(left) + "\n")
+        try:
+            check_policy([file])
+        except PolicyInvalid as error:
+            refused = {one.span.line for one in error.diagnostics}
+            kept = [line for number, line in enumerate(left, 1) if number not in refused]
+            if len(kept) == len(left):
+                return None
+            left = kept
+        else:
+            return [file]
+
+
 def comparisons(seed: int) -> Iterator[Comparison]:
     """Yield what the engines say to everything that can be asked; nothing of a policy that is refused."""
     random = Random(seed)
-    lines = policy_lines(random)
-    while True:
-        file = PolicyFile("policy.polar", "\n".join(lines) + "\n")
-        try:
-            reference = loader(Engine.REFERENCE)([file])
-        except PolicyInvalid as error:
-            refused = {one.span.line for one in error.diagnostics}
-            left = [line for number, line in enumerate(lines, 1) if number not in refused]
-            if len(left) == len(lines):
-                return
-            lines = left
-            continue
-        break
+    files = accepted(policy_lines(random))
+    if files is None:
+        return
+    reference = loader(Engine.REFERENCE)(files)
     programs = {
         Engine.REFERENCE: reference.program,
-        Engine.COMPILED: loader(Engine.COMPILED)([file]).program,
+        Engine.COMPILED: loader(Engine.COMPILED)(files).program,
     }
     policy = reference.policy
     facts = random_facts(random)

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import combinations, islice, product
 
-import authz
+from claims import is_false
 from comparison import Case
-from examples import fact as parsed
 from schemas import NOW
 
 from authz_service.engine.engines import LoadedPolicy
@@ -19,7 +18,7 @@ from authz_service.engine.explain.changes import NearestChanges
 from authz_service.engine.explain.explainer import Explainer
 from authz_service.engine.explain.lookups import Steps
 from authz_service.engine.explain.misses import Misses, Outcome
-from authz_service.engine.explain.proof import Proof, RestsOnFact, RestsOnStep
+from authz_service.engine.explain.proof import HoldsByItself, Proof, RestsOnFact, RestsOnStep
 from authz_service.engine.explain.values import ExistingValues
 from authz_service.engine.program import Budget, Question
 from authz_service.engine.reference import Binding, Model, constants
@@ -31,17 +30,20 @@ from authz_service.polar.goals import Goal, Negation, Rule
 
 ENOUGH = 5_000_000
 PROOFS = 3
+FEW = 8
 MANY = 100_000
 FEW_CANDIDATES = 40
-MANY_CANDIDATES = 400
+MANY_CANDIDATES = 1500
 SEARCH = 10_000
 
 
 class Replay(Model):
     """What follows from some facts, where what rules deny is looked at among all facts."""
 
-    def __init__(self, facts: Sequence[Fact], everything: Model, values: Sequence[Value]) -> None:
-        super().__init__(facts, values, NOW, Budget(ENOUGH))
+    def __init__(
+        self, facts: Sequence[Fact], everything: Model, values: Sequence[Value], now: int
+    ) -> None:
+        super().__init__(facts, values, now, Budget(ENOUGH))
         self._everything = everything
 
     def _solutions(self, goal: Goal, binding: Binding) -> Iterator[Binding]:
@@ -53,21 +55,29 @@ class Replay(Model):
 class Judge:
     """The facts of a case, and all that the reference derives from them."""
 
-    def __init__(self, case: Case, loaded: LoadedPolicy) -> None:
+    def __init__(
+        self, case: Case, loaded: LoadedPolicy, facts: FactSnapshot | None = None, now: int = NOW
+    ) -> None:
+        """`facts` are those of the case, if they came about in some other way."""
         self.policy = loaded.policy
         self.loaded = loaded
-        self.facts = FactSnapshot(case.drawn.facts)
+        self.facts = FactSnapshot(case.drawn.facts) if facts is None else facts
+        self.now = now
         named = set[Value]().union(*map(constants, self.policy.rules))
         asked = (value for question in case.drawn.questions for value in question.as_fact().args)
         self.values = sorted(named.union(asked, *(fact.args for fact in case.drawn.facts)))
-        self.everything = case.reference.program.model(self.facts, self.values, NOW, Budget(ENOUGH))
+        self.everything = case.reference.program.model(
+            self.facts, self.values, self.now, Budget(ENOUGH)
+        )
         self.explainer = Explainer(loaded)
 
     def broken(self, question: Question, *, permitted: bool) -> Iterator[str]:
-        proofs = self.explainer.proofs(question, self.facts, NOW, Steps(Budget(SEARCH)))
+        proofs = self.explainer.proofs(question, self.facts, self.now, Steps(Budget(SEARCH)))
         found: list[Proof] = []
         with suppress(EvaluationLimitReached):
             found.extend(islice(proofs, PROOFS))
+            if found and next(proofs, None) is None:
+                yield from self._broken_end(question, found)
         if bool(found) is not permitted:
             yield f"a proof of what is denied, or none of what is permitted: {question}"
         for one, other in combinations(found, 2):
@@ -75,10 +85,21 @@ class Judge:
                 yield f"two proofs that rest on the same facts: {question}"
         for proof in found:
             yield from self._broken_proof(question, proof)
-        if not permitted:
-            steps = Steps(Budget(ENOUGH))
-            misses = self.explainer.misses(question, self.facts, NOW, steps)
+        steps = Steps(Budget(ENOUGH))
+        if permitted:
+            proof = self.explainer.proof(question, self.facts, self.now, steps)
+            yield from self._broken_proof(question, proof)
+        else:
+            misses = self.explainer.misses(question, self.facts, self.now, steps)
             yield from self._broken_misses(question, misses)
+
+    def _broken_end(self, question: Question, found: Sequence[Proof]) -> Iterator[str]:
+        """Without some fact of each proof there must be none, if these are all that there are."""
+        for without in islice(product(*(proof.facts for proof in found)), FEW):
+            usable = (fact for fact in self.facts if self.policy.accepts(fact))
+            left = [fact for fact in usable if fact not in without]
+            if question.as_fact() in self._replayed(left):
+                yield f"there is another proof: {question} without {without}"
 
     def _broken_proof(self, question: Question, proof: Proof) -> Iterator[str]:
         asked = question.as_fact()
@@ -86,14 +107,14 @@ class Judge:
             yield f"a proof of something else: {question}"
         if any(fact not in self.facts or not self.policy.accepts(fact) for fact in proof.facts):
             yield f"a fact that is not there: {question}"
-        replay = Replay(proof.facts, self.everything, self.values)
-        for stratum in self.policy.strata:
-            replay.close_under(stratum)
-        if asked not in replay:
+        if asked not in self._replayed(proof.facts):
             yield f"the facts of a proof do not suffice: {question} {proof.facts}"
         if _has_circle(proof):
             yield f"a proof that rests on itself: {question}"
         for step in proof.steps:
+            for one in step.premises:
+                if isinstance(one, HoldsByItself) and self._is_told_wrong(one.text, holds=True):
+                    yield f"does not hold by itself: {one.text}"
             premises = [
                 one.fact if isinstance(one, RestsOnFact) else proof.steps[one.step].fact
                 for one in step.premises
@@ -102,11 +123,17 @@ class Judge:
             if not any(self._is_instance(step.fact, rule, premises) for rule in self._at(step)):
                 yield f"no instance of its rule: {step.fact} {step.span.place} {premises}"
 
+    def _replayed(self, facts: Sequence[Fact]) -> Replay:
+        replay = Replay(facts, self.everything, self.values, self.now)
+        for stratum in self.policy.strata:
+            replay.close_under(stratum)
+        return replay
+
     def _at(self, step) -> list[Rule]:
         return [rule for rule in self.policy.rules if rule.span == step.span]
 
     def _is_instance(self, fact: Fact, rule: Rule, premises: Sequence[Fact]) -> bool:
-        model = Replay(premises, self.everything, self.values)
+        model = Replay(premises, self.everything, self.values, self.now)
         return fact in set(model._consequences(rule))
 
     def _broken_misses(self, question: Question, misses: Misses) -> Iterator[str]:
@@ -126,19 +153,20 @@ class Judge:
                         yield f"{condition.outcome}, it is said, does {condition.text}"
                     if any(fact not in self.facts for fact in condition.facts):
                         yield f"facts that are not there: {condition}"
+                    if condition.facts and is_false(
+                        condition.text, self._replayed(condition.facts), holds=False
+                    ):
+                        yield f"facts that do not speak against it: {condition}"
 
     def _is_told_wrong(self, text: str, *, holds: bool) -> bool:
-        denied = text.startswith("not ")
-        try:
-            fact = parsed(authz.Fact.parse(text.removeprefix("not ")))
-        except authz.InvalidRequest:
-            return False  # a test, or one with a hole
-        return (fact in self.everything) is not (holds is not denied)
+        return is_false(text, self.everything, holds=holds)
 
-    def broken_changes(self, question: Question, most: int = MANY) -> Iterator[str]:
-        """Yield what is wrong about the changes for a question that is denied."""
+    def broken_changes(
+        self, question: Question, most: int = MANY, search: int = SEARCH
+    ) -> Iterator[str]:
+        """Yield what is wrong about the changes for a question that is denied, found in so many steps."""
         found = self.explainer.changes(
-            question, self.facts, NOW, most, Steps(Budget(SEARCH)), Budget(ENOUGH)
+            question, self.facts, self.now, most, Steps(Budget(search)), Budget(ENOUGH)
         )
         sets = [frozenset(one) for one in found.sets]
         for changes in sets:
@@ -154,13 +182,15 @@ class Judge:
                         yield f"a part suffices: {question} {_shown(part)} of {_shown(changes)}"
         if len(set(sets)) < len(sets) or sorted(sets, key=len) != sets:
             yield f"sets twice, or not the smallest first: {question}"
-        if len(sets) < most:
-            yield from self._overlooked(question, found)
+        if len(sets) > most:
+            yield f"too many sets: {question}"
+        yield from self._overlooked(question, found)
 
     def _overlooked(self, question: Question, found: NearestChanges) -> Iterator[str]:
         candidates = self._candidates(question)
         size_of_all = 2 if len(candidates) <= FEW_CANDIDATES else 1
-        largest = min(found.complete_up_to, size_of_all, MANY_CANDIDATES // len(candidates))
+        size_of_all = size_of_all if len(candidates) <= MANY_CANDIDATES else 0
+        largest = min(found.complete_up_to, size_of_all)
         sets = {frozenset(one) for one in found.sets}
         smaller: list[frozenset[Change]] = []
         for size in range(1, largest + 1):
@@ -202,7 +232,7 @@ class Judge:
 
     def _permits(self, question: Question, changes: frozenset[Change]) -> bool:
         facts = changed(self.facts, changes)
-        return self.loaded.program.permits(question, facts, NOW, Budget(ENOUGH))
+        return self.loaded.program.permits(question, facts, self.now, Budget(ENOUGH))
 
 
 def _has_circle(proof: Proof) -> bool:
