@@ -11,7 +11,7 @@ from authz_service.engine.reference import Binding, Model, ReferenceProgram
 from authz_service.errors import UnknownAction
 from authz_service.facts.fact import AnyValue, Fact
 from authz_service.facts.snapshot import FactSnapshot
-from authz_service.facts.value import Value
+from authz_service.facts.value import Value, string
 from authz_service.polar.policy import Policy
 
 STRANGE = [f"never written {number}" for number in range(4)]
@@ -29,6 +29,8 @@ def is_said(
     policy, program = loaded
     assert isinstance(program, ReferenceProgram)
     values = {Value(kind, id_) for kind in (*policy.types, "String") for id_ in STRANGE}
+    # An action can be asked for though no rule names it.
+    values |= {string(action) for some in policy.actions.values() for action in some or ()}
     listed = (limit.values or () for limit in query.limits.values())
     named = values.union(fixed_values(query), *listed)
     model = program.model(facts, named, now, Budget(steps))
