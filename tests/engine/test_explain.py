@@ -353,14 +353,14 @@ def test_a_variable_that_stands_twice_in_what_is_denied_is_one_value():
     closed = Explained(text, snapshot("link(Doc:a, Doc:b)"))
     assert closed.changes("User:u read Doc:a") == ([["+open(Doc:a)"]], 4)
     circle = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:a)"))
-    assert circle.proofs("User:u read Doc:a") == []
+    assert not circle.permits("User:u read Doc:a")
     assert circle.changes("User:u read Doc:a") == ([["-link(Doc:a, Doc:a)"]], 4)
 
 
 def test_a_variable_that_stands_twice_in_what_is_asked_is_one_value():
     text = f'{LINKED} has_permission(_: User, "read", d: Doc) if linked(x, x) and open(d);'
     documents = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:b)", "link(Doc:c, Doc:c)"))
-    for proof in (documents.proof("User:u read Doc:a"), *documents.proofs("User:u read Doc:a")):
+    for proof in documents.proofs("User:u read Doc:a"):
         assert {*map(str, proof.facts)} == {"open(Doc:a)", "link(Doc:c, Doc:c)"}
     denied = Explained(text, snapshot("open(Doc:a)", "link(Doc:a, Doc:b)"))
     misses = denied.misses("User:u read Doc:a")

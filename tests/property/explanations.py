@@ -72,26 +72,34 @@ class Judge:
         self.explainer = Explainer(loaded)
 
     def broken(self, question: Question, *, permitted: bool) -> Iterator[str]:
+        steps = Steps(Budget(ENOUGH))
+        derivations, goal = self.explainer.derivations(
+            question, self.facts, self.now, steps, frozenset()
+        )
+        if derivations.holds(goal) is not permitted:
+            yield f"what is denied is derived, or what is permitted is not: {question}"
+            return
+        if permitted:
+            yield from self._broken_proofs(question)
+        else:
+            steps = Steps(Budget(ENOUGH))
+            misses = self.explainer.misses(question, self.facts, self.now, steps)
+            yield from self._broken_misses(question, misses)
+
+    def _broken_proofs(self, question: Question) -> Iterator[str]:
         proofs = self.explainer.proofs(question, self.facts, self.now, Steps(Budget(SEARCH)))
         found: list[Proof] = []
         with suppress(EvaluationLimitReached):
             found.extend(islice(proofs, PROOFS))
-            if found and next(proofs, None) is None:
+            if next(proofs, None) is None:
                 yield from self._broken_end(question, found)
-        if bool(found) is not permitted:
-            yield f"a proof of what is denied, or none of what is permitted: {question}"
+        if not found:
+            yield f"no proof of what is permitted: {question}"
         for one, other in combinations(found, 2):
             if set(one.facts) <= set(other.facts):
                 yield f"two proofs that rest on the same facts: {question}"
         for proof in found:
             yield from self._broken_proof(question, proof)
-        steps = Steps(Budget(ENOUGH))
-        if permitted:
-            proof = self.explainer.proof(question, self.facts, self.now, steps)
-            yield from self._broken_proof(question, proof)
-        else:
-            misses = self.explainer.misses(question, self.facts, self.now, steps)
-            yield from self._broken_misses(question, misses)
 
     def _broken_end(self, question: Question, found: Sequence[Proof]) -> Iterator[str]:
         """Without some fact of each proof there must be none, if these are all that there are."""

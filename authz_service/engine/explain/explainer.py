@@ -77,7 +77,7 @@ class Explainer:
     def proofs(
         self, question: Question, facts: FactSnapshot, now: int, steps: Steps
     ) -> Iterator[Proof]:
-        """Yield proofs, each of which does without some fact of every other one before it.
+        """Yield proofs of what is permitted, each of which does without some fact of every other one before it.
 
         After the first one each is looked for among the facts without some that those before rest on. All there
         are have been yielded when it ends. Raises EvaluationLimitReached.
@@ -112,6 +112,9 @@ class Explainer:
         steps: Steps,
         hidden: frozenset[Fact],
     ) -> Proof | None:
+        """Return a proof that rests on no hidden fact, or None if there is none."""
+        if not hidden:
+            return self.proof(question, facts, now, steps)
         derivations, goal = self.derivations(question, facts, now, steps, hidden)
         if not derivations.holds(goal):
             return None
