@@ -90,7 +90,7 @@ def usable_facts(random: Random, policy: Policy) -> Iterator[Fact]:
     numbers = map(integer, dense_rules.NUMBERS)
     every = sorted([*entities, *texts, *numbers, *named_values(policy)])
     for predicate, shapes in sorted(policy.shapes.by_predicate.items()):
-        for shape in shapes:
+        for shape in sorted(shapes, key=str):
             choices = [[value for value in every if arg.accepts(value)] for arg in shape.args]
             size = min(prod(map(len, choices)), MOST_FACTS)
             for _ in range(round(size * random.choice((0.2, 0.5, 0.9)))):

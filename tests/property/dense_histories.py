@@ -169,7 +169,7 @@ def histories(policies: Sequence[Dense]) -> Told:
 
 def _history(random: Random, history: History) -> Told:
     happened: list[str] = []
-    facts = list(history.facts)
+    facts = sorted(history.facts)
     for _ in range(EVENTS):
         happened.append(history.step())
         context = random.sample(facts, min(len(facts), random.choice((0, 0, 3))))

@@ -114,20 +114,20 @@ def forgets_what_was_written_during_a_merge(patch: pytest.MonkeyPatch) -> None:
     [
         ("decisions", orders_wrong_what_is_denied, 36),
         ("queries", tries_no_strangers, 0),
-        ("queries", takes_strangers_for_any_value, 1),
+        ("queries", takes_strangers_for_any_value, 0),
         ("laws", takes_less_for_less_or_equal, 36),
         ("explanations", takes_a_variable_that_stands_twice_for_two, 152),
         ("explanations", ends_after_a_proof, 2),
         ("explanations", says_that_all_behind_holds, 16),
         ("explanations", mends_one_condition_that_denies, 95),
-        ("histories", counts_facts_at_their_end, 2),
+        ("histories", counts_facts_at_their_end, 0),
         ("histories", forgets_what_was_written_during_a_merge, 0),
     ],
 )
 def test_a_mistake_is_found(
     sort: str, broken: Callable, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the first of the seeds at which it is; without the mistake nothing is wrong there."""
+    """At a seed at which it is; without the mistake nothing is wrong there."""
     assert not is_wrong(sort, seed)
     broken(monkeypatch)
     assert is_wrong(sort, seed)

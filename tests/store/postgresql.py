@@ -54,17 +54,26 @@ class Server:
 
     def start(self) -> None:
         log = str(self.folder / "log")
-        try:
-            self._run("pg_ctl", "--wait", "--log", log, "--options", self._options, "start")
-        except subprocess.CalledProcessError as error:
-            # It has been seen to crash while it waits; what counts is whether the server comes up.
-            if error.returncode >= 0:
-                raise
-            end = time.monotonic() + 20
-            while not self._is_up:
-                if time.monotonic() > end:
+        for attempts_left in (2, 1, 0):
+            try:
+                self._run("pg_ctl", "--wait", "--log", log, "--options", self._options, "start")
+            except subprocess.CalledProcessError as error:
+                # It has been seen to crash while it waits, and before it starts anything; what counts is whether
+                # the server comes up.
+                if error.returncode < 0 and self._comes_up_within(10):
+                    return
+                if error.returncode >= 0 or not attempts_left:
                     raise
-                time.sleep(0.05)
+            else:
+                return
+
+    def _comes_up_within(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not self._is_up:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     @property
     def _is_up(self) -> bool:
