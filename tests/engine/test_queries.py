@@ -202,6 +202,30 @@ def test_what_rows_cannot_say_of_one_variable_is_not_told_of_another(engine, fac
 
 
 @engines
+@pytest.mark.parametrize("actor", [None, "User", "Team"])
+def test_rows_are_about_what_has_the_action_whoever_asks(engine, actor):
+    """Questions about Teams are refused, and no Doc has the action that the rule would grant."""
+    text = """actor User {}
+    actor Team {}
+    resource Doc { permissions = ["read"]; }
+    resource Desk { permissions = ["by"]; }
+    has_permission(u: Actor, _: String, x: Resource) if member(u) and near(x);
+    allow(u: User, s: String, x: Resource) if has_permission(u, s, x);
+    """
+    facts = snapshot("member(User:u)", "member(Team:t)", "near(Doc:d)", "near(Desk:e)")
+    asked = query('has_permission(?who, "by", ?what)')
+    if actor is not None:
+        asked = asked._replace(limits={Variable("who"): Limit(actor, None)})
+    found = load(text, engine).program.query(asked, facts, NOW, Budget(STEPS))
+    wanted = {"User": "u", "Team": "t"}
+    assert found == {
+        (Value(kind, name), Value("Desk", "e"))
+        for kind, name in wanted.items()
+        if actor in (None, kind)
+    }
+
+
+@engines
 def test_a_row_that_another_one_says_as_well_is_left_out(engine):
     facts = snapshot('has_role(User:a, "reader", Repo:x)', "is_public(Repo:x)")
     assert ask(engine, query('has_permission(?who, "read", Repo:x)'), facts) == [

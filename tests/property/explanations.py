@@ -87,14 +87,15 @@ class Judge:
             yield from self._broken_misses(question, misses)
 
     def _broken_proofs(self, question: Question) -> Iterator[str]:
+        steps = Steps(Budget(ENOUGH))
+        first = self.explainer.proof(question, self.facts, self.now, steps)
+        yield from self._broken_proof(question, first)
         proofs = self.explainer.proofs(question, self.facts, self.now, Steps(Budget(SEARCH)))
         found: list[Proof] = []
         with suppress(EvaluationLimitReached):
             found.extend(islice(proofs, PROOFS))
             if next(proofs, None) is None:
                 yield from self._broken_end(question, found)
-        if not found:
-            yield f"no proof of what is permitted: {question}"
         for one, other in combinations(found, 2):
             if set(one.facts) <= set(other.facts):
                 yield f"two proofs that rest on the same facts: {question}"

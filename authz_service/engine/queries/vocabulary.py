@@ -241,13 +241,15 @@ class Vocabulary:
     def _allowed(self, atom: Atom, types: Types) -> list[frozenset[str]]:
         """Return the types that the condition allows its arguments."""
         allowed = self._sources[atom.key].types(tuple(args_of(atom, types)))
-        if self._can_be_asked(atom, types):
-            _, action, resource = atom.args
-            if not any(allowed):
-                allowed = [types_of(arg, types) for arg in atom.args]
-            if isinstance(action, Value):
-                kinds = types_of(resource, types) & self._policy.types
-                allowed[2] &= self._names.known(action.id, kinds) | PRIMITIVE_TYPES
+        if not is_question(atom):
+            return allowed
+        if not any(allowed) and self._can_be_asked(atom, types):
+            allowed = [types_of(arg, types) for arg in atom.args]
+        _, action, resource = atom.args
+        # Whoever asks, rows about another type are not what the action means.
+        if isinstance(action, Value) and action.type == STRING:
+            kinds = types_of(resource, types) & self._policy.types
+            allowed[2] &= self._names.known(action.id, kinds) | PRIMITIVE_TYPES
         return allowed
 
     def _contradiction(
